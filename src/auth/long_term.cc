@@ -1,0 +1,156 @@
+#include "auth/long_term.h"
+
+#include <algorithm>
+
+#include "auth/time_limited.h"
+#include "stun/attributes.h"
+
+namespace turnpike::auth {
+namespace {
+
+using stun::AttributeType;
+using stun::ErrorCode;
+using stun::IntegrityKind;
+using stun::MessageView;
+using stun::PasswordAlgorithm;
+
+constexpr Challenged kWrong = {ErrorCode::unauthenticated, true};
+
+// The integrity attribute that counts, and where what it covers ends: of two, the SHA-256 one is
+// verified, and only what stands before both is covered.
+struct Integrity {
+  IntegrityKind kind;
+  size_t covered;
+};
+
+std::optional<Integrity> find_integrity(const MessageView& message) {
+  const auto sha1 = message.find_attribute(AttributeType::message_integrity);
+  const auto sha256 = message.find_attribute(AttributeType::message_integrity_sha256);
+  if (sha256 && sha1) return Integrity{IntegrityKind::sha256, std::min(sha1->offset, sha256->offset)};
+  if (sha256) return Integrity{IntegrityKind::sha256, sha256->offset};
+  if (sha1) return Integrity{IntegrityKind::sha1, sha1->offset};
+  return {};
+}
+
+// RFC 8489 section 9.2.4: which algorithm makes the key; nothing when the attributes do not fit
+// what the nonce says was offered.
+std::optional<PasswordAlgorithm> choose_algorithm(const MessageView& covered, bool offered) {
+  const auto one = covered.find(AttributeType::password_algorithm);
+  const auto list = covered.find(AttributeType::password_algorithms);
+  if (!offered || (!one && !list)) return PasswordAlgorithm::md5;
+  if (!one || !list) return {};
+  const auto algorithms = stun::decode_password_algorithms(*list);
+  const bool as_sent =
+      algorithms && std::equal(algorithms->begin(), algorithms->end(),
+                               LongTermPolicy::kAlgorithms.begin(),
+                               LongTermPolicy::kAlgorithms.end(),
+                               [](uint16_t a, PasswordAlgorithm b) {
+                                 return a == static_cast<uint16_t>(b);
+                               });
+  if (!as_sent) return {};
+  return stun::decode_password_algorithm(*one);
+}
+
+// One candidate after another is tried on the same message.
+class Attempt {
+ public:
+  Attempt(const MessageView& message, const Integrity& integrity, PasswordAlgorithm algorithm)
+      : message_(message), integrity_(integrity), algorithm_(algorithm) {}
+
+  [[nodiscard]] bool fits(const UserKeys& keys) const {
+    const ByteView key = keys.of(algorithm_);
+    return !key.empty() && stun::verify_integrity(message_, integrity_.kind, key);
+  }
+
+  [[nodiscard]] Identity identity(std::string_view name, const UserKeys& keys) const {
+    Identity who;
+    who.name = name;
+    who.quota_name = name;
+    who.keys = keys;
+    who.algorithm = algorithm_;
+    who.integrity = integrity_.kind;
+    who.covered = integrity_.covered;
+    return who;
+  }
+
+ private:
+  const MessageView& message_;
+  const Integrity& integrity_;
+  PasswordAlgorithm algorithm_;
+};
+
+std::optional<Identity> try_shared_secrets(const LongTermPolicy& policy, std::string_view name,
+                                           WallTime now, const Attempt& attempt) {
+  if (policy.shared_secrets.empty()) return {};
+  const auto parsed = parse_time_limited(name, policy.separator);
+  if (!parsed) return {};
+  for (const std::string& secret : policy.shared_secrets) {
+    const auto keys =
+        UserKeys::from_password(name, policy.realm, time_limited_password(secret, name));
+    if (!attempt.fits(keys)) continue;
+    Identity who = attempt.identity(name, keys);
+    who.quota_name = parsed->user;
+    who.expired = parsed->expires_unix_s < unix_seconds(now);
+    return who;
+  }
+  return {};
+}
+
+}  // namespace
+
+Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message,
+                        const Endpoint& client, const Now& now, const KnownOwner* owner) const {
+  // RFC 8489 section 9.2.4, in its order, but for the nonce: it is checked before the user, so that
+  // a source that cannot receive our answers never makes us look anybody up.
+  const auto integrity = find_integrity(message);
+  if (!integrity) return Challenged{ErrorCode::unauthenticated, false};
+
+  const MessageView covered = message.limit_to(integrity->covered);
+  const auto username = covered.find(AttributeType::username);
+  const auto userhash = covered.find(AttributeType::userhash);
+  const auto realm = covered.find(AttributeType::realm);
+  const auto nonce = covered.find(AttributeType::nonce);
+  if ((!username && !userhash) || !realm || !nonce) return Refused{ErrorCode::bad_request};
+  if (username && username->size() > kMaxUsernameSize) return Refused{ErrorCode::bad_request};
+  if (userhash && userhash->size() != stun::Sha256Mac().size()) {
+    return Refused{ErrorCode::bad_request};
+  }
+
+  const auto checked = mint_.check(*nonce, client, now.wall);
+  if (checked.state != NonceMint::State::fresh) return Challenged{ErrorCode::stale_nonce, false};
+  if (as_text(*realm) != policy.realm) return kWrong;
+
+  const auto algorithm = choose_algorithm(covered, checked.features.password_algorithms);
+  if (!algorithm) return Refused{ErrorCode::bad_request};
+  const Attempt attempt(message, *integrity, *algorithm);
+
+  if (username) {
+    if (auto who = try_shared_secrets(policy, as_text(*username), now.wall, attempt)) return *who;
+  }
+  if (!policy.has_stored_users) return kWrong;
+
+  NeedsKey needed;
+  if (username) {
+    needed.name = as_text(*username);
+    needed.cache_key = KeyCache::key_of(needed.name);
+  } else {
+    std::copy(userhash->begin(), userhash->end(), needed.userhash.begin());
+    needed.cache_key = KeyCache::key_of(needed.userhash);
+  }
+  const KeyCache::Answer* answer = cache_.find(needed.cache_key, now.mono);
+  if (answer == nullptr) return needed;
+  if (*answer) {
+    if (!attempt.fits((*answer)->keys)) return kWrong;
+    return attempt.identity((*answer)->name, (*answer)->keys);
+  }
+  if (answer->error() == LookupError::not_found) return kWrong;
+
+  const bool is_owner =
+      owner != nullptr &&
+      (username ? owner->name == needed.name
+                : stun::userhash(owner->name, policy.realm) == needed.userhash);
+  if (is_owner && attempt.fits(owner->keys)) return attempt.identity(owner->name, owner->keys);
+  return Refused{ErrorCode::server_error};
+}
+
+}  // namespace turnpike::auth

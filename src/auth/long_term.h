@@ -1,0 +1,80 @@
+// The server's side of the long-term credential mechanism, RFC 8489 section 9.2.4, as a pure
+// function of a message, the time and what is known of users.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "auth/credentials.h"
+#include "auth/key_cache.h"
+#include "auth/nonce.h"
+#include "base/time.h"
+#include "stun/message.h"
+
+namespace turnpike::auth {
+
+// What is in force; a new one replaces it as a whole.
+struct LongTermPolicy {
+  std::string realm;
+  std::vector<std::string> shared_secrets;  // For time-limited users; empty: there are none.
+  char separator = ':';
+  bool has_stored_users = true;  // False saves the question to the store.
+  SecurityFeatures offered;
+
+  // What PASSWORD-ALGORITHMS says when the feature is offered, preferred first.
+  static constexpr std::array kAlgorithms = {stun::PasswordAlgorithm::sha256,
+                                             stun::PasswordAlgorithm::md5};
+};
+
+// Who sent a request, and how its answer is to be sealed.
+struct Identity {
+  std::string name;
+  std::string quota_name;  // `name` without a time limit's timestamp.
+  UserKeys keys;
+  stun::PasswordAlgorithm algorithm = stun::PasswordAlgorithm::md5;
+  stun::IntegrityKind integrity = stun::IntegrityKind::sha1;
+  bool expired = false;  // A time-limited name whose time is over, but with the right password.
+  size_t covered = 0;    // Attributes from this offset on are not covered by the integrity.
+
+  [[nodiscard]] ByteView key() const { return keys.of(algorithm); }
+};
+
+// Challenged: an answer with REALM, NONCE and, if offered, PASSWORD-ALGORITHMS.
+struct Challenged {
+  stun::ErrorCode code;  // 401 or 438.
+  bool wrong_credentials;  // There were some: worth a line in the log, unlike a first request.
+};
+struct Refused {
+  stun::ErrorCode code;
+};
+// The store has to be asked; then the same message is checked again.
+struct NeedsKey {
+  std::string cache_key;  // As of KeyCache::key_of.
+  std::string name;       // Empty when the message has a USERHASH.
+  stun::Sha256Mac userhash{};
+};
+
+using Verdict = std::variant<Identity, Challenged, Refused, NeedsKey>;
+
+// The owner of the allocation that the message is about, if there is one: while the store can't
+// answer, the keys that made the allocation go on being good for it.
+struct KnownOwner {
+  std::string_view name;
+  const UserKeys& keys;
+};
+
+class LongTerm {
+ public:
+  LongTerm(const NonceMint& mint, KeyCache& cache) : mint_(mint), cache_(cache) {}
+
+  [[nodiscard]] Verdict check(const LongTermPolicy& policy, const stun::MessageView& message,
+                              const Endpoint& client, const Now& now,
+                              const KnownOwner* owner) const;
+
+ private:
+  const NonceMint& mint_;
+  KeyCache& cache_;
+};
+
+}  // namespace turnpike::auth

@@ -1,0 +1,69 @@
+// How many allocations a user and the whole server may hold. Shared by all workers; asked when an
+// allocation is made and when it ends, never for a packet.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace turnpike::auth {
+
+struct QuotaLimits {
+  uint64_t per_user = 0;  // 0: no limit.
+  uint64_t total = 0;
+};
+
+class QuotaLedger;
+
+// One allocation's place in the ledger; destroying it gives the place back. Move-only.
+class QuotaLease {
+ public:
+  QuotaLease() = default;
+  QuotaLease(QuotaLease&& other) noexcept { *this = std::move(other); }
+  QuotaLease& operator=(QuotaLease&& other) noexcept {
+    if (this != &other) {
+      reset();
+      ledger_ = std::exchange(other.ledger_, nullptr);
+      entry_ = std::exchange(other.entry_, nullptr);
+    }
+    return *this;
+  }
+  ~QuotaLease() { reset(); }
+
+  void reset();
+  [[nodiscard]] explicit operator bool() const { return ledger_ != nullptr; }
+
+ private:
+  friend class QuotaLedger;
+  using Entry = std::pair<const std::string, uint64_t>;
+  QuotaLease(QuotaLedger* ledger, Entry* entry) : ledger_(ledger), entry_(entry) {}
+
+  QuotaLedger* ledger_ = nullptr;
+  Entry* entry_ = nullptr;
+};
+
+class QuotaLedger {
+ public:
+  QuotaLedger() = default;
+  QuotaLedger(const QuotaLedger&) = delete;
+  QuotaLedger& operator=(const QuotaLedger&) = delete;
+
+  // An empty lease when a limit is reached: check and take are one step.
+  [[nodiscard]] QuotaLease take(std::string_view user, const QuotaLimits& limits);
+
+  [[nodiscard]] uint64_t total() const;
+  [[nodiscard]] uint64_t held_by(std::string_view user) const;
+
+ private:
+  friend class QuotaLease;
+  void give_back(QuotaLease::Entry& entry);
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, uint64_t> users_;  // Guarded by mutex_; nodes do not move.
+  uint64_t total_ = 0;                               // Guarded by mutex_.
+};
+
+}  // namespace turnpike::auth

@@ -1,0 +1,93 @@
+#include "auth/store/auth_service.h"
+
+#include <utility>
+
+namespace turnpike::auth {
+namespace {
+
+StoreState unknown_state() {
+  StoreState state;
+  state.has_users = true;
+  state.all_users_have_sha256 = false;
+  return state;
+}
+
+}  // namespace
+
+AuthService::AuthService(std::unique_ptr<UserStore> store, Settings settings, Deliver deliver,
+                         StateChanged state_changed)
+    : settings_(std::move(settings)),
+      deliver_(std::move(deliver)),
+      state_changed_(std::move(state_changed)),
+      store_(std::move(store)),
+      thread_([this] { run(); }) {}
+
+AuthService::~AuthService() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+bool AuthService::submit(LookupRequest request) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.size() >= settings_.queue_capacity) return false;
+    waiting_.push_back(std::move(request));
+  }
+  wake_.notify_one();
+  return true;
+}
+
+void AuthService::run() {
+  look_for_change();
+  if (generation_ == 0) publish(unknown_state());
+  std::vector<LookupRequest> questions;
+  while (wait_for_work(questions)) {
+    // Before the answers as well as in between: however many questions there are, none is answered
+    // from a state that is older than the store. It costs a few microseconds a batch.
+    look_for_change();
+    for (const LookupRequest& question : questions) {
+      if (is_stopping()) return;
+      answer(question);
+    }
+    questions.clear();
+  }
+}
+
+bool AuthService::wait_for_work(std::vector<LookupRequest>& questions) {
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, settings_.poll_period, [this] { return stopping_ || !waiting_.empty(); });
+  questions.swap(waiting_);
+  return !stopping_;
+}
+
+void AuthService::look_for_change() {
+  if (store_->changed()) state_is_stale_ = true;
+  if (!state_is_stale_) return;
+  auto state = store_->state(settings_.realm);
+  // Without an answer everything stays as it is: what workers remember goes on being good.
+  if (!state) return;
+  state_is_stale_ = false;
+  publish(std::move(*state));
+}
+
+void AuthService::publish(StoreState state) {
+  state.generation = ++generation_;
+  state_changed_(std::make_shared<const StoreState>(std::move(state)));
+}
+
+void AuthService::answer(const LookupRequest& question) {
+  auto user = question.by_userhash ? store_->find_by_userhash(settings_.realm, question.userhash)
+                                   : store_->find(settings_.realm, question.name);
+  deliver_({question.worker, question.ticket, generation_, std::move(user)});
+}
+
+bool AuthService::is_stopping() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+}  // namespace turnpike::auth

@@ -1,0 +1,204 @@
+#include "auth/store/sqlite_session.h"
+
+#include "auth/store/user_queries.h"
+#include "base/hex.h"
+
+namespace turnpike::auth {
+
+Result<std::unique_ptr<SqliteSession>, DatabaseFailure> SqliteSession::open(
+    const std::string& path, milliseconds busy_timeout) {
+  auto connection = SqliteConnection::open(path, SqliteConnection::Access::read, busy_timeout);
+  if (!connection) return unexpected(connection.error());
+  auto session = std::make_unique<SqliteSession>(std::move(*connection));
+  auto prepared = session->statement(Query::find_user);
+  if (!prepared && prepared.error().error == DatabaseError::not_a_user_database) {
+    // A coturn database has no ninth table, which is in order; or there is no user table at all.
+    session->has_turnpike_user_ = false;
+    prepared = session->statement(Query::find_user);
+  }
+  if (!prepared) return unexpected(prepared.error());
+  return session;
+}
+
+std::string_view SqliteSession::sql_of(Query query) const {
+  switch (query) {
+    case Query::find_user:
+      return has_turnpike_user_ ? kFindUser : kFindUserOfCoturn;
+    case Query::find_name:
+      return kFindName;
+    case Query::users_without_userhash:
+      return has_turnpike_user_ ? kUsersWithoutUserhash : kUsersWithoutUserhashOfCoturn;
+    case Query::name_of_row:
+      return kNameOfRow;
+    case Query::has_users:
+      return kHasUsers;
+    case Query::has_user_without_sha256:
+      return has_turnpike_user_ ? kHasUserWithoutSha256 : kHasUsers;
+    case Query::secrets_of_realm:
+      return kSecretsOfRealm;
+    case Query::realms_with_users:
+      return kRealmsWithUsers;
+    case Query::allowed_peers:
+      return kAllowedPeers;
+    case Query::denied_peers:
+      return kDeniedPeers;
+    case Query::realm_options:
+      return kRealmOptions;
+    case Query::data_version:
+      return kDataVersion;
+  }
+  return {};
+}
+
+Result<Statement*, DatabaseFailure> SqliteSession::statement(Query query) {
+  std::optional<Statement>& slot = statements_.at(static_cast<size_t>(query));
+  if (!slot) {
+    auto prepared = connection_.prepare(sql_of(query));
+    if (!prepared) return unexpected(prepared.error());
+    slot.emplace(std::move(*prepared));
+  }
+  return &*slot;
+}
+
+Result<void, DatabaseFailure> SqliteSession::each_row(
+    Query query, std::initializer_list<std::string_view> values,
+    const std::function<void(const Rows&)>& visit) {
+  const auto prepared = statement(query);
+  if (!prepared) return unexpected(prepared.error());
+  Rows rows = (*prepared)->run(values);
+  while (rows.next()) visit(rows);
+  if (rows.failed()) return unexpected(connection_.last_failure());
+  return {};
+}
+
+Result<bool, DatabaseFailure> SqliteSession::any_row(Query query, std::string_view realm) {
+  bool found = false;
+  auto read = each_row(query, {realm}, [&](const Rows&) { found = true; });
+  if (!read) return unexpected(read.error());
+  return found;
+}
+
+Result<std::optional<UserRecord>, DatabaseFailure> SqliteSession::find(std::string_view realm,
+                                                                       std::string_view name) {
+  std::optional<UserRecord> user;
+  auto read = each_row(Query::find_user, {realm, name}, [&](const Rows& rows) {
+    UserRecord record;
+    if (!from_hex(rows.text(0), record.keys.md5)) return;
+    record.keys.has_sha256 = from_hex(rows.text(1), record.keys.sha256);
+    record.name = name;
+    user = std::move(record);
+  });
+  if (!read) return unexpected(read.error());
+  return user;
+}
+
+Result<std::optional<UserRecord>, DatabaseFailure> SqliteSession::find_by_userhash(
+    std::string_view realm, const stun::Sha256Mac& userhash) {
+  auto name = name_from_table(realm, userhash);
+  if (name && !*name) name = name_from_index(realm, userhash);
+  if (!name) return unexpected(name.error());
+  if (!*name) return std::optional<UserRecord>();
+  return find(realm, **name);
+}
+
+Result<std::optional<std::string>, DatabaseFailure> SqliteSession::name_from_table(
+    std::string_view realm, const stun::Sha256Mac& userhash) {
+  std::optional<std::string> name;
+  if (!has_turnpike_user_) return name;
+  auto read = each_row(Query::find_name, {realm, to_hex(userhash)}, [&](const Rows& rows) {
+    // The column is written by hand too, perhaps; what it says is checked.
+    if (stun::userhash(rows.text(0), realm) == userhash) name = rows.text(0);
+  });
+  if (!read) return unexpected(read.error());
+  return name;
+}
+
+Result<std::optional<std::string>, DatabaseFailure> SqliteSession::name_from_index(
+    std::string_view realm, const stun::Sha256Mac& userhash) {
+  if (!index_ || index_->realm != realm) {
+    if (auto built = build_index(realm); !built) return unexpected(built.error());
+  }
+  for (const UserhashIndex::Entry& entry : index_->users.find(userhash)) {
+    auto name = name_of_row(entry.row);
+    if (!name) return unexpected(name.error());
+    if (stun::userhash(*name, realm) == userhash) return std::optional(std::move(*name));
+  }
+  return std::optional<std::string>();
+}
+
+Result<void, DatabaseFailure> SqliteSession::build_index(std::string_view realm) {
+  RealmIndex index{.realm = std::string(realm), .users = {}};
+  auto read = each_row(Query::users_without_userhash, {realm}, [&](const Rows& rows) {
+    index.users.add(stun::userhash(rows.text(1), realm), rows.integer(0));
+  });
+  if (!read) return read;
+  index.users.seal();
+  index_ = std::move(index);
+  return {};
+}
+
+Result<std::string, DatabaseFailure> SqliteSession::name_of_row(int64_t row) {
+  const auto prepared = statement(Query::name_of_row);
+  if (!prepared) return unexpected(prepared.error());
+  Rows rows = (*prepared)->run_with(row);
+  std::string name;
+  if (rows.next()) name = rows.text(0);
+  if (rows.failed()) return unexpected(connection_.last_failure());
+  return name;
+}
+
+Result<StoreState, DatabaseFailure> SqliteSession::state(std::string_view realm) {
+  // One transaction: the parts must belong to the same moment.
+  auto transaction = Transaction::begin(connection_, Transaction::Kind::read);
+  if (!transaction) return unexpected(transaction.error());
+  StoreState state;
+  const auto has_users = any_row(Query::has_users, realm);
+  if (!has_users) return unexpected(has_users.error());
+  const auto one_lacks_sha256 = any_row(Query::has_user_without_sha256, realm);
+  if (!one_lacks_sha256) return unexpected(one_lacks_sha256.error());
+  auto read = each_row(Query::secrets_of_realm, {realm},
+                       [&](const Rows& rows) { state.shared_secrets.emplace_back(rows.text(0)); });
+  if (!read) return unexpected(read.error());
+  if (auto ended = transaction->commit(); !ended) return unexpected(ended.error());
+  state.has_users = *has_users;
+  state.all_users_have_sha256 = !*one_lacks_sha256;
+  return state;
+}
+
+Result<std::vector<std::string>, DatabaseFailure> SqliteSession::realms_with_users() {
+  std::vector<std::string> realms;
+  auto read = each_row(Query::realms_with_users, {},
+                       [&](const Rows& rows) { realms.emplace_back(rows.text(0)); });
+  if (!read) return unexpected(read.error());
+  return realms;
+}
+
+Result<std::vector<StoredPeerRange>, DatabaseFailure> SqliteSession::peer_ranges(PeerList list) {
+  std::vector<StoredPeerRange> ranges;
+  auto read = each_row(list == PeerList::allowed ? Query::allowed_peers : Query::denied_peers, {},
+                       [&](const Rows& rows) {
+                         ranges.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
+                       });
+  if (!read) return unexpected(read.error());
+  return ranges;
+}
+
+Result<std::vector<StoredRealmOption>, DatabaseFailure> SqliteSession::realm_options(
+    std::string_view realm) {
+  std::vector<StoredRealmOption> options;
+  auto read = each_row(Query::realm_options, {realm}, [&](const Rows& rows) {
+    options.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
+  });
+  if (!read) return unexpected(read.error());
+  return options;
+}
+
+Result<int64_t, DatabaseFailure> SqliteSession::data_version() {
+  int64_t version = 0;
+  auto read =
+      each_row(Query::data_version, {}, [&](const Rows& rows) { version = rows.integer(0); });
+  if (!read) return unexpected(read.error());
+  return version;
+}
+
+}  // namespace turnpike::auth

@@ -1,0 +1,82 @@
+// The user database as the command-line tools see it: for reading and writing, one short
+// transaction a call, safe beside a running server and beside coturn's turnadmin.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/credentials.h"
+#include "auth/store/database_error.h"
+#include "auth/store/sqlite_connection.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace turnpike::auth {
+
+// Whether a stored user can use SHA-256.
+enum class Sha256State : uint8_t {
+  valid,
+  absent,  // Added by another tool.
+  stale,   // Another tool has changed the password since.
+};
+
+struct StoredUser {
+  std::string realm;
+  std::string name;
+  Sha256State sha256;
+};
+
+struct StoredSecret {
+  std::string realm;
+  std::string value;
+};
+
+enum class PutResult : uint8_t { added, replaced, unchanged };
+
+class UserDatabase {
+ public:
+  enum class Open : uint8_t {
+    read_only,
+    existing,
+    create_if_missing,  // With its tables, when the file is missing or holds none.
+  };
+  // A command can wait a while for another writer.
+  static constexpr milliseconds kBusyTimeout{5000};
+
+  static Result<UserDatabase, DatabaseFailure> open(const std::string& path, Open how,
+                                                    milliseconds busy_timeout = kBusyTimeout);
+
+  // `keys` must hold both keys.
+  Result<PutResult, DatabaseFailure> put_user(std::string_view realm, std::string_view name,
+                                              const UserKeys& keys);
+  // False: there was no such user.
+  Result<bool, DatabaseFailure> remove_user(std::string_view realm, std::string_view name);
+  // Of one realm or of all, ordered by realm and name.
+  Result<std::vector<StoredUser>, DatabaseFailure> users(std::optional<std::string_view> realm);
+
+  Result<PutResult, DatabaseFailure> put_secret(std::string_view realm, std::string_view value);
+  Result<bool, DatabaseFailure> remove_secret(std::string_view realm, std::string_view value);
+  Result<std::vector<StoredSecret>, DatabaseFailure> secrets(std::optional<std::string_view> realm);
+
+  // Realms with at least one user, in order.
+  Result<std::vector<std::string>, DatabaseFailure> realms_with_users();
+
+ private:
+  explicit UserDatabase(SqliteConnection connection) : connection_(std::move(connection)) {}
+  Result<void, DatabaseFailure> create_tables();
+  Result<bool, DatabaseFailure> exists(std::string_view sql,
+                                       std::initializer_list<std::string_view> values);
+  Result<bool, DatabaseFailure> has_table(std::string_view name);
+
+  SqliteConnection connection_;
+};
+
+// Makes the database at `path` if there is none; leaves any other as it is. With the parent
+// directories if `path` is ours to choose (a default), without if it is an operator's.
+enum class ParentDirectories : uint8_t { make, expect };
+Result<void, DatabaseFailure> ensure_user_database(const std::string& path,
+                                                   ParentDirectories parents);
+
+}  // namespace turnpike::auth

@@ -1,0 +1,50 @@
+// Where users are kept. Implementations may block; only the auth thread and command-line tools
+// call them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/credentials.h"
+#include "base/result.h"
+
+namespace turnpike::auth {
+
+struct UserRecord {
+  std::string name;
+  UserKeys keys;
+};
+
+enum class LookupError : uint8_t {
+  not_found,
+  unavailable,  // The store can't answer now: locked, corrupt, gone.
+};
+
+// What the server must know of a realm's users as a whole. An immutable snapshot, replaced when
+// the store changes.
+struct StoreState {
+  uint64_t generation = 0;            // Grows with every change: what was cached is void.
+  bool has_users = false;             // At least one user in the realm.
+  bool all_users_have_sha256 = true;  // Each of them has a SHA-256 key (true when there are none).
+  std::vector<std::string> shared_secrets;  // For time-limited users, from the store.
+
+  friend bool operator==(const StoreState&, const StoreState&) = default;
+};
+
+class UserStore {
+ public:
+  virtual ~UserStore() = default;
+
+  virtual Result<UserRecord, LookupError> find(std::string_view realm, std::string_view name) = 0;
+  virtual Result<UserRecord, LookupError> find_by_userhash(std::string_view realm,
+                                                           const stun::Sha256Mac& userhash) = 0;
+
+  // True when the content may have changed since the last call (cheap; asked twice a second).
+  virtual bool changed() = 0;
+  // The realm's state, with generation left at 0 (the auth service counts).
+  virtual Result<StoreState, LookupError> state(std::string_view realm) = 0;
+};
+
+}  // namespace turnpike::auth

@@ -1,0 +1,44 @@
+// A bounded queue with many senders and one receiver, and a doorbell.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace turnpike {
+
+template <typename Letter>
+class Mailbox {
+ public:
+  // `ring` is called from the sender's thread when the box was empty; it must be thread-safe.
+  Mailbox(size_t capacity, std::function<void()> ring)
+      : capacity_(capacity), ring_(std::move(ring)) {}
+
+  // False when the box is full: the letter is left with the sender.
+  [[nodiscard]] bool send(Letter&& letter) {
+    bool was_empty = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (letters_.size() >= capacity_) return false;
+      was_empty = letters_.empty();
+      letters_.push_back(std::move(letter));
+    }
+    if (was_empty) ring_();
+    return true;
+  }
+
+  // Swaps all waiting letters into `out`, which must be empty. Receiver's thread only.
+  void take_all(std::vector<Letter>& out) {
+    const std::lock_guard lock(mutex_);
+    out.swap(letters_);
+  }
+
+ private:
+  const size_t capacity_;
+  const std::function<void()> ring_;
+  std::mutex mutex_;
+  std::vector<Letter> letters_;  // Guarded by mutex_.
+};
+
+}  // namespace turnpike

@@ -1,0 +1,55 @@
+// A token bucket in integers, with time as an argument.
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace turnpike {
+
+class TokenBucket {
+ public:
+  // `rate` tokens a second, at most `burst` saved up; it starts full.
+  TokenBucket(uint64_t rate, uint64_t burst, Instant now)
+      : rate_(rate), burst_(burst), tokens_(burst), filled_(now) {}
+
+  bool take(uint64_t count, Instant now) {
+    refill(now);
+    if (tokens_ < count) return false;
+    tokens_ -= count;
+    return true;
+  }
+
+  [[nodiscard]] uint64_t available(Instant now) {
+    refill(now);
+    return tokens_;
+  }
+
+ private:
+  __extension__ using Wide = unsigned __int128;
+
+  void refill(Instant now) {
+    if (now <= filled_) return;
+    constexpr uint64_t kSecond = 1'000'000'000;
+    const auto elapsed = static_cast<uint64_t>((now - filled_).count());
+    // The part of a token that does not make a whole one is kept, so the rate is exact.
+    const Wide scaled = static_cast<Wide>(elapsed) * rate_ + fraction_;
+    const Wide gained = scaled / kSecond;
+    filled_ = now;
+    if (gained >= burst_ - tokens_) {
+      tokens_ = burst_;
+      fraction_ = 0;
+    } else {
+      tokens_ += static_cast<uint64_t>(gained);
+      fraction_ = static_cast<uint64_t>(scaled % kSecond);
+    }
+  }
+
+  uint64_t rate_;
+  uint64_t burst_;
+  uint64_t tokens_;
+  uint64_t fraction_ = 0;  // In thousand-millionths of a token.
+  Instant filled_;
+};
+
+}  // namespace turnpike

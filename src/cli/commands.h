@@ -1,0 +1,24 @@
+// The subcommands of the `turnpike` binary, one file each. Every function takes the arguments after
+// the subcommand's name and returns the exit code.
+#pragma once
+
+#include <span>
+#include <string>
+
+namespace turnpike::cli {
+
+using Arguments = std::span<const std::string>;
+
+// Exit codes that every subcommand shares.
+constexpr int kExitOk = 0;
+constexpr int kExitFailure = 1;  // It was understood and could not be done.
+constexpr int kExitUsage = 2;    // Wrong options or configuration; nothing was done.
+
+int serve(Arguments arguments);
+int check(Arguments arguments);
+int user(Arguments arguments);
+int secret(Arguments arguments);
+int credentials(Arguments arguments);
+int probe(Arguments arguments);
+
+}  // namespace turnpike::cli

@@ -1,0 +1,69 @@
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string_view>
+#include <vector>
+
+#include "cli/commands.h"
+#include "turnpike/version.h"
+
+namespace turnpike::cli {
+namespace {
+
+struct Command {
+  std::string_view name;
+  int (*run)(Arguments);
+  std::string_view summary;
+};
+
+constexpr std::array kCommands = {
+    Command{"serve", serve, "run the STUN/TURN server"},
+    Command{"check", check, "validate a configuration; --print shows it"},
+    Command{"user", user, "add, remove and list users of the SQLite database"},
+    Command{"secret", secret, "add, remove and list shared secrets"},
+    Command{"credentials", credentials, "the iceServers JSON for a WebRTC page"},
+    Command{"probe", probe, "test a server: bind, allocate, relay"},
+};
+
+void print_usage(std::FILE* out) {
+  std::fprintf(out, "usage: turnpike COMMAND [OPTION ...]\n\n");
+  for (const Command& command : kCommands) {
+    std::fprintf(out, "  %-12s %s\n", command.name.data(), command.summary.data());
+  }
+  std::fprintf(out, "\n`turnpike COMMAND --help` tells more; `turnpike --version` the version.\n");
+}
+
+int run(std::span<const std::string> arguments) {
+  if (arguments.empty()) {
+    print_usage(stderr);
+    return kExitUsage;
+  }
+  const std::string& first = arguments.front();
+  if (first == "--help" || first == "-h" || first == "help") {
+    print_usage(stdout);
+    return kExitOk;
+  }
+  if (first == "--version") {
+    std::printf("turnpike %s\n", kVersion.data());
+    return kExitOk;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name == first) return command.run(arguments.subspan(1));
+  }
+  std::fprintf(stderr, "turnpike: there is no command '%s'\n\n", first.c_str());
+  print_usage(stderr);
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace turnpike::cli
+
+int main(int argc, char** argv) {
+  try {
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    return turnpike::cli::run(arguments);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "turnpike: %s\n", error.what());
+    return turnpike::cli::kExitFailure;
+  }
+}

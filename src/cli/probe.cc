@@ -1,0 +1,3 @@
+#include "cli/commands.h"
+
+namespace turnpike::cli {}

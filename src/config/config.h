@@ -1,0 +1,122 @@
+// The configuration of a server as plain values, each with the default in force when nobody says
+// otherwise. Filled by config::load() and immutable from then on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/ip_range.h"
+#include "base/log.h"
+
+namespace turnpike::config {
+
+// `external-ip`: what peers and clients are told instead of the address we are bound to.
+struct ExternalIp {
+  Ip external;
+  std::optional<Ip> local;  // Absent: stands for every relay address of the same family.
+
+  friend bool operator==(const ExternalIp&, const ExternalIp&) = default;
+};
+
+// `user`: exactly one of password and md5_key is set.
+struct User {
+  std::string name;
+  std::string password;
+  std::optional<std::array<uint8_t, 16>> md5_key;
+
+  friend bool operator==(const User&, const User&) = default;
+};
+
+enum class PeerAction : uint8_t { allow, deny };
+
+// `allowed-peer-ip` and `denied-peer-ip`, in the order in which they were given.
+struct PeerRule {
+  IpRange range;
+  PeerAction action = PeerAction::deny;
+
+  friend bool operator==(const PeerRule&, const PeerRule&) = default;
+};
+
+// The family of a relayed address when the Allocate request names none.
+enum class DefaultFamily : uint8_t {
+  v4,
+  v6,
+  keep,  // That of the client's own address.
+};
+
+struct Config {
+  // Listeners.
+  std::vector<Ip> listening_ips;       // Empty: every address; 0.0.0.0 and :: mean all of a family.
+  uint16_t listening_port = 3478;      // On every listening address.
+  uint16_t tls_listening_port = 5349;  // Second port, for the same protocols; 0: not opened.
+  uint32_t sock_buf_size_bytes = 2'097'152;  // Kernel buffers of a UDP socket; 0: the system's.
+  uint32_t relay_threads = 0;                // Workers; 0: one per core that this cgroup may use.
+
+  // Relayed addresses.
+  std::vector<Ip> relay_ips;  // Empty: chosen per allocation from where the client came in.
+  std::vector<ExternalIp>
+      external_ips;  // In the order given; at most one without `local` a family.
+  uint16_t min_port = 49152;
+  uint16_t max_port = 65535;
+  DefaultFamily allocation_default_address_family = DefaultFamily::v4;
+
+  // Who may.
+  std::string realm = "turnpike";
+  bool realm_is_set = false;     // Somebody chose it; else the user database may supply it.
+  std::vector<User> users;       // No two of one name.
+  std::string userdb_path;       // Empty: no database.
+  bool no_auth = false;          // Anonymous allocations; excludes users and secrets.
+  bool use_auth_secret = false;  // Time-limited users, by the secrets below and the database's.
+  std::vector<std::string> static_auth_secrets;
+  char rest_api_separator = ':';       // Between timestamp and name of a time-limited user.
+  bool strict_expiry = false;          // A Refresh fails once the name has expired.
+  uint32_t stale_nonce_s = 600;        // Life of a nonce; 0: for ever.
+  std::string stateless_nonce_secret;  // Shared by a fleet; empty: random per process.
+  bool secure_stun = false;            // Binding needs credentials too.
+
+  // Which peers.
+  std::vector<PeerRule> peer_rules;
+  bool allow_private_peers = false;
+  bool allow_loopback_peers = false;
+
+  // Limits. A quota of 0 is no limit.
+  uint64_t user_quota = 0;                // Allocations at once per user.
+  uint64_t total_quota = 0;               // Allocations at once altogether.
+  uint64_t max_bps_bytes_per_s = 0;       // Per session, each direction.
+  uint64_t bps_capacity_bytes_per_s = 0;  // All sessions together, each direction.
+  uint32_t max_allocate_lifetime_s = 3600;
+  uint32_t channel_lifetime_s = 600;
+  uint32_t permission_lifetime_s = 300;
+  uint32_t max_permissions_per_allocation = 64;
+  uint32_t max_channels_per_allocation = 64;
+  bool unauthorized_ratelimit = true;         // Of error replies to strangers, per source prefix.
+  uint32_t unauthorized_ratelimit_rps = 200;  // Sustained replies per second.
+  uint32_t unauthorized_ratelimit_burst = 2000;  // Replies at once before the rate counts.
+  uint32_t binding_ratelimit_rps = 5000;  // Binding successes per source address; 0: no limit.
+
+  // Protocol.
+  bool fingerprint = false;                  // FINGERPRINT also where the request had none.
+  bool software_attribute = false;           // SOFTWARE in replies.
+  bool include_reason_string = false;        // Reason phrase in error replies.
+  bool rfc3489_compatibility = false;        // Answers Binding requests without the magic cookie.
+  bool stun_backward_compatibility = false;  // MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS.
+  bool rfc5766_channel_numbers = true;       // Channels 0x5000-0x7FFF as well.
+  bool no_stun = false;                      // Binding requests are not answered.
+  bool stun_only = false;                    // TURN requests are not answered.
+
+  // Logs and process.
+  LogTarget log_target = LogTarget::standard_error;
+  std::string log_file_path;  // For LogTarget::file.
+  LogFormat log_format = LogFormat::text;
+  LogLevel log_level = LogLevel::info;
+  bool redact_addresses = false;  // Client and peer addresses lose their host part in logs.
+  std::string pidfile_path;       // Empty: none is written.
+
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+}  // namespace turnpike::config

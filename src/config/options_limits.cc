@@ -1,0 +1,162 @@
+// Quotas, lifetimes, rate limits, and details of the protocol.
+#include "config/option_values.h"
+#include "config/options_groups.h"
+
+namespace turnpike::config {
+namespace {
+
+constexpr uint64_t kNoBound = std::numeric_limits<uint64_t>::max();
+// A day: what is kept longer than that without a sign of life is a leak.
+constexpr uint64_t kMaxLifetime = 86'400;
+// Lookups scan them, so the worst case must stay bounded.
+constexpr uint64_t kMaxPerAllocation = 1024;
+
+constexpr Option kLimits[] = {
+    {.name = "user-quota",
+     .letter = 'q',
+     .placeholder = "N",
+     .default_text = "0",
+     .help = "Allocations that one user may hold at once; 0 is no limit.",
+     .apply = set_number<&Config::user_quota, 0, kNoBound>},
+    {.name = "total-quota",
+     .letter = 'Q',
+     .placeholder = "N",
+     .default_text = "0",
+     .help = "Allocations that all users together may hold at once; 0 is no limit.",
+     .apply = set_number<&Config::total_quota, 0, kNoBound>},
+    {.name = "max-bps",
+     .letter = 's',
+     .placeholder = "RATE",
+     .default_text = "0",
+     .help = "Bytes per second that one session may relay in each direction, also as 3M or 24Mbit; "
+             "0 is no limit.",
+     .apply = set_rate<&Config::max_bps_bytes_per_s>},
+    {.name = "bps-capacity",
+     .letter = 'B',
+     .placeholder = "RATE",
+     .default_text = "0",
+     .help = "Bytes per second that all sessions together may relay in each direction; 0 is no "
+             "limit.",
+     .apply = set_rate<&Config::bps_capacity_bytes_per_s>},
+    {.name = "max-allocate-lifetime",
+     .placeholder = "SECONDS",
+     .default_text = "3600",
+     .help = "Longest lifetime that an allocation gets at a time.",
+     .apply = set_number<&Config::max_allocate_lifetime_s, 1, kMaxLifetime>},
+    {.name = "channel-lifetime",
+     .placeholder = "SECONDS",
+     .default_text = "600",
+     .help = "Lifetime of a channel binding; RFC 8656 fixes it, so change it in tests only.",
+     .apply = set_number<&Config::channel_lifetime_s, 1, kMaxLifetime>},
+    {.name = "permission-lifetime",
+     .placeholder = "SECONDS",
+     .default_text = "300",
+     .help = "Lifetime of a permission; RFC 8656 fixes it, so change it in tests only.",
+     .apply = set_number<&Config::permission_lifetime_s, 1, kMaxLifetime>},
+    {.name = "max-permissions-per-allocation",
+     .origin = Origin::ours,
+     .placeholder = "N",
+     .default_text = "64",
+     .help = "Peer addresses that one allocation may have permissions for at once.",
+     .apply = set_number<&Config::max_permissions_per_allocation, 1, kMaxPerAllocation>},
+    {.name = "max-channels-per-allocation",
+     .origin = Origin::ours,
+     .placeholder = "N",
+     .default_text = "64",
+     .help = "Channels that one allocation may have bound at once.",
+     .apply = set_number<&Config::max_channels_per_allocation, 1, kMaxPerAllocation>},
+    {.name = "unauthorized-ratelimit",
+     .argument = Argument::flag,
+     .default_text = "on",
+     .help = "Limits error replies to strangers, per IPv4 address or IPv6 /56.",
+     .apply = set_flag<&Config::unauthorized_ratelimit>},
+    {.name = "unauthorized-ratelimit-rps",
+     .placeholder = "N",
+     .default_text = "200",
+     .help =
+         "Such replies per second that a source gets for long; beyond it one in 16 is answered.",
+     .apply = set_number<&Config::unauthorized_ratelimit_rps, 1>},
+    {.name = "unauthorized-ratelimit-burst",
+     .origin = Origin::ours,
+     .placeholder = "N",
+     .default_text = "2000",
+     .help = "Such replies that a source gets at once before the rate counts.",
+     .apply = set_number<&Config::unauthorized_ratelimit_burst, 1>},
+    {.name = "binding-ratelimit",
+     .origin = Origin::ours,
+     .placeholder = "N",
+     .default_text = "5000",
+     .help = "Binding successes per second and source address; 0 is no limit.",
+     .apply = set_number<&Config::binding_ratelimit_rps>},
+};
+
+constexpr Option kProtocol[] = {
+    {.name = "fingerprint",
+     .letter = 'f',
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "FINGERPRINT in every reply, not only where the request has one.",
+     .apply = set_flag<&Config::fingerprint>},
+    {.name = "software-attribute",
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "Tells name and version of the server in replies.",
+     .apply = set_flag<&Config::software_attribute>},
+    {.name = "no-software-attribute",
+     .argument = Argument::flag,
+     .help = "The opposite of software-attribute, and the default.",
+     .alias_of = "software-attribute",
+     .apply = clear_flag<&Config::software_attribute>},
+    {.name = "prod",
+     .argument = Argument::flag,
+     .help = "Old name of no-software-attribute.",
+     .alias_of = "software-attribute",
+     .apply = clear_flag<&Config::software_attribute>},
+    {.name = "include-reason-string",
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "A phrase beside the code in error replies, which makes them longer.",
+     .apply = set_flag<&Config::include_reason_string>},
+    {.name = "stun-backward-compatibility",
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS in Binding replies, for very old clients.",
+     .apply = set_flag<&Config::stun_backward_compatibility>},
+    {.name = "no-stun-backward-compatibility",
+     .argument = Argument::flag,
+     .help = "The opposite of stun-backward-compatibility, and the default.",
+     .alias_of = "stun-backward-compatibility",
+     .apply = clear_flag<&Config::stun_backward_compatibility>},
+    {.name = "rfc3489-compatibility",
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "Answers the Binding requests of RFC 3489, which have no magic cookie.",
+     .apply = set_flag<&Config::rfc3489_compatibility>},
+    {.name = "rfc5766-channel-numbers",
+     .argument = Argument::flag,
+     .default_text = "on",
+     .help = "Accepts the channel numbers 0x5000 to 0x7FFF of RFC 5766, which clients still use.",
+     .apply = set_flag<&Config::rfc5766_channel_numbers>},
+    {.name = "no-stun",
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "Does not answer Binding requests.",
+     .apply = set_flag<&Config::no_stun>},
+    {.name = "stun-only",
+     .letter = 'S',
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "Answers Binding requests only.",
+     .apply = set_flag<&Config::stun_only>},
+};
+
+}  // namespace
+
+std::span<const Option> limit_options() {
+  return kLimits;
+}
+std::span<const Option> protocol_options() {
+  return kProtocol;
+}
+
+}  // namespace turnpike::config

@@ -1,0 +1,127 @@
+// Listeners and relayed addresses.
+#include "config/option_values.h"
+#include "config/options_groups.h"
+
+namespace turnpike::config {
+namespace {
+
+Complaint add_external_ip(Config& config, std::string_view value) {
+  constexpr const char* kForm = "must be ADDRESS or PUBLIC/PRIVATE, of IP addresses (not names)";
+  const size_t slash = value.find('/');
+  const auto external = Ip::parse(value.substr(0, slash));
+  if (!external) return kForm;
+  ExternalIp entry{*external, std::nullopt};
+  if (slash != std::string_view::npos) {
+    entry.local = Ip::parse(value.substr(slash + 1));
+    if (!entry.local) return kForm;
+  }
+  config.external_ips.push_back(entry);
+  return {};
+}
+
+Complaint set_default_family(Config& config, std::string_view value) {
+  if (value == "ipv4") {
+    config.allocation_default_address_family = DefaultFamily::v4;
+  } else if (value == "ipv6") {
+    config.allocation_default_address_family = DefaultFamily::v6;
+  } else if (value == "keep") {
+    config.allocation_default_address_family = DefaultFamily::keep;
+  } else {
+    return "must be ipv4, ipv6 or keep";
+  }
+  return {};
+}
+
+Complaint keep_address_family(Config& config, std::string_view value) {
+  const auto on = parse_switch(value);
+  if (!on) return must_be_a_switch();
+  if (*on) config.allocation_default_address_family = DefaultFamily::keep;
+  return {};
+}
+
+// More than this is a slip of the keyboard: every worker has buffers and sockets of its own.
+constexpr uint64_t kMaxThreads = 1024;
+constexpr uint64_t kMaxSocketBuffer = 1U << 30;
+
+constexpr Option kListeners[] = {
+    {.name = "listening-ip",
+     .letter = 'L',
+     .repeat = Repeat::append,
+     .placeholder = "ADDRESS",
+     .help = "Address to serve on; may be repeated. Default: every address of the host.",
+     .apply = add_ip<&Config::listening_ips>},
+    {.name = "listening-port",
+     .letter = 'p',
+     .placeholder = "PORT",
+     .default_text = "3478",
+     .help = "Port for STUN and TURN.",
+     .apply = set_port<&Config::listening_port>},
+    {.name = "tls-listening-port",
+     .placeholder = "PORT",
+     .default_text = "5349",
+     .help = "Second port, which serves the same as listening-port; 0 leaves it closed.",
+     .apply = set_number<&Config::tls_listening_port, 0, 65535>},
+    {.name = "sock-buf-size",
+     .placeholder = "BYTES",
+     .default_text = "2097152",
+     .help =
+         "Receive and send buffer of each UDP socket in the kernel; 0 keeps the system's default.",
+     .apply = set_number<&Config::sock_buf_size_bytes, 0, kMaxSocketBuffer>},
+    {.name = "relay-threads",
+     .letter = 'm',
+     .placeholder = "N",
+     .default_text = "0",
+     .help = "Worker threads; 0 is one per core that the process may use (container limits count).",
+     .apply = set_number<&Config::relay_threads, 0, kMaxThreads>},
+};
+
+constexpr Option kRelay[] = {
+    {.name = "relay-ip",
+     .letter = 'E',
+     .repeat = Repeat::append,
+     .placeholder = "ADDRESS",
+     .help =
+         "Address to relay from; may be repeated. Default: the address that the client came to, "
+         "or the host's default source address in the other family.",
+     .apply = add_ip<&Config::relay_ips>},
+    {.name = "external-ip",
+     .letter = 'X',
+     .repeat = Repeat::append,
+     .placeholder = "PUBLIC[/PRIVATE]",
+     .help = "Public address to tell clients behind 1:1 NAT, for one private address or for every "
+             "relay address of its family; may be repeated.",
+     .apply = add_external_ip},
+    {.name = "min-port",
+     .placeholder = "PORT",
+     .default_text = "49152",
+     .help = "First port of the relay range.",
+     .apply = set_port<&Config::min_port>},
+    {.name = "max-port",
+     .placeholder = "PORT",
+     .default_text = "65535",
+     .help = "Last port of the relay range.",
+     .apply = set_port<&Config::max_port>},
+    {.name = "allocation-default-address-family",
+     .letter = 'A',
+     .placeholder = "ipv4|ipv6|keep",
+     .default_text = "ipv4",
+     .help = "Family of a relayed address when the client asks for none; keep is the client's own.",
+     .apply = set_default_family},
+    {.name = "keep-address-family",
+     .letter = 'K',
+     .argument = Argument::flag,
+     .help = "Old form of allocation-default-address-family=keep.",
+     .alias_of = "allocation-default-address-family",
+     .apply = keep_address_family},
+};
+
+}  // namespace
+
+std::span<const Option> listener_options() {
+  return kListeners;
+}
+std::span<const Option> relay_options() {
+  return kRelay;
+}
+
+}  // namespace turnpike::config

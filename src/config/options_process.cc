@@ -1,0 +1,137 @@
+// Logs, the process, and what only the command line can say.
+#include "config/option_values.h"
+#include "config/options_groups.h"
+
+namespace turnpike::config {
+namespace {
+
+// coturn's special names: "stdout" and "-" are standard output, "syslog" the system log, which is
+// where systemd and container runtimes send our standard error.
+Complaint set_log_file(Config& config, std::string_view value) {
+  if (value.empty()) return "must not be empty";
+  config.log_file_path.clear();
+  if (value == "stderr" || value == "syslog") {
+    config.log_target = LogTarget::standard_error;
+  } else if (value == "stdout" || value == "-") {
+    config.log_target = LogTarget::standard_output;
+  } else {
+    config.log_target = LogTarget::file;
+    config.log_file_path = value;
+  }
+  return {};
+}
+
+Complaint set_log_format(Config& config, std::string_view value) {
+  if (value != "text" && value != "json") return "must be text or json";
+  config.log_format = value == "json" ? LogFormat::json : LogFormat::text;
+  return {};
+}
+
+Complaint set_log_level(Config& config, std::string_view value) {
+  if (value == "debug") {
+    config.log_level = LogLevel::debug;
+  } else if (value == "info") {
+    config.log_level = LogLevel::info;
+  } else if (value == "warning") {
+    config.log_level = LogLevel::warning;
+  } else if (value == "error") {
+    config.log_level = LogLevel::error;
+  } else if (value == "off") {
+    config.log_level = LogLevel::off;
+  } else {
+    return "must be debug, info, warning, error or off";
+  }
+  return {};
+}
+
+Complaint set_verbose(Config& config, std::string_view value) {
+  const auto on = parse_switch(value);
+  if (!on) return must_be_a_switch();
+  if (*on) config.log_level = LogLevel::debug;
+  return {};
+}
+
+constexpr Option kLog[] = {
+    {.name = "log-file",
+     .letter = 'l',
+     .placeholder = "FILE",
+     .default_text = "stderr",
+     .help = "File to log to, or stderr, or stdout (also as -); SIGHUP opens a file anew.",
+     .apply = set_log_file},
+    {.name = "log-format",
+     .origin = Origin::ours,
+     .placeholder = "text|json",
+     .default_text = "text",
+     .help = "One event a line, as key=value or as JSON.",
+     .apply = set_log_format},
+    {.name = "log-level",
+     .origin = Origin::ours,
+     .placeholder = "LEVEL",
+     .default_text = "info",
+     .help = "Least level that is logged: debug, info, warning, error or off.",
+     .apply = set_log_level},
+    {.name = "log-min-level",
+     .placeholder = "LEVEL",
+     .help = "coturn's name of log-level.",
+     .alias_of = "log-level",
+     .apply = set_log_level},
+    {.name = "verbose",
+     .letter = 'v',
+     .argument = Argument::flag,
+     .help = "Another way to say log-level=debug.",
+     .alias_of = "log-level",
+     .apply = set_verbose},
+    {.name = "Verbose",
+     .letter = 'V',
+     .argument = Argument::flag,
+     .help = "Another way to say log-level=debug.",
+     .alias_of = "log-level",
+     .apply = set_verbose},
+    {.name = "redact",
+     .argument = Argument::flag,
+     .origin = Origin::ours,
+     .default_text = "off",
+     .help = "Cuts the host part off client and peer addresses in logs.",
+     .apply = set_flag<&Config::redact_addresses>},
+    {.name = "pidfile",
+     .placeholder = "FILE",
+     .help = "File to write the process id to. Default: none.",
+     .apply = set_text<&Config::pidfile_path>},
+};
+
+constexpr Option kCommandLine[] = {
+    {.name = "config",
+     .letter = 'c',
+     .origin = Origin::ours,
+     .placeholder = "FILE",
+     .help = "Configuration file. Default: /etc/turnpike/turnpike.conf if it exists; coturn's own "
+             "file is never read unless named here.",
+     .support = Support::command_line},
+    {.name = "no-config",
+     .letter = 'n',
+     .argument = Argument::flag,
+     .origin = Origin::ours,
+     .help = "Reads no file.",
+     .support = Support::command_line},
+    {.name = "help",
+     .letter = 'h',
+     .argument = Argument::flag,
+     .origin = Origin::ours,
+     .help = "Prints this text.",
+     .support = Support::command_line},
+    {.name = "version",
+     .argument = Argument::flag,
+     .help = "Prints the version.",
+     .support = Support::command_line},
+};
+
+}  // namespace
+
+std::span<const Option> log_options() {
+  return kLog;
+}
+std::span<const Option> command_line_options() {
+  return kCommandLine;
+}
+
+}  // namespace turnpike::config

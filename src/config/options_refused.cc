@@ -1,0 +1,153 @@
+// Options of coturn, of whichever version, whose effect would be missing here: each is refused by
+// name, with the reason. To make one work, give it an `apply` and move its row to its group.
+#include "config/options_groups.h"
+
+namespace turnpike::config {
+namespace {
+
+constexpr Option refused_flag(std::string_view name, std::string_view why, char letter = 0) {
+  return {.name = name,
+          .letter = letter,
+          .argument = Argument::flag,
+          .help = why,
+          .support = Support::refused};
+}
+
+constexpr Option refused(std::string_view name, std::string_view placeholder, std::string_view why,
+                         char letter = 0) {
+  return {.name = name,
+          .letter = letter,
+          .placeholder = placeholder,
+          .help = why,
+          .support = Support::refused};
+}
+
+constexpr std::string_view kTls = "TLS and DTLS are not served yet";
+constexpr std::string_view kOldTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
+constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
+constexpr std::string_view kProxy = "the PROXY protocol is not served yet";
+constexpr std::string_view kRfc5780 = "RFC 5780 (NAT behaviour discovery) is not served yet";
+constexpr std::string_view kMobility = "RFC 8016 (mobility) is not served yet";
+constexpr std::string_view kOauth = "RFC 7635 (third-party authorization) is not served yet";
+constexpr std::string_view kAlternate = "ALTERNATE-SERVER is not served yet";
+constexpr std::string_view kPrometheus = "the Prometheus endpoint does not exist yet";
+constexpr std::string_view kConsole =
+    "there is no telnet console; edit users with `turnpike user` and check a configuration with "
+    "`turnpike check`";
+constexpr std::string_view kWebAdmin =
+    "there is no web interface; edit users with `turnpike user` and check a configuration with "
+    "`turnpike check`";
+constexpr std::string_view kDatabase =
+    "SQLite (userdb) is the only database; or share a secret (static-auth-secret), which needs "
+    "none";
+constexpr std::string_view kRedisStats = "allocations are not reported to Redis";
+constexpr std::string_view kMultiplex = "every allocation has a port of its own";
+constexpr std::string_view kDropUser =
+    "rights are not dropped after the start; start the server as that user (systemd: User= and "
+    "Group=)";
+constexpr std::string_view kBatchLog = "batches are counted, not logged";
+
+constexpr Option kRefused[] = {
+    // Transports.
+    refused_flag("no-udp", "UDP is the only transport that is served yet"),
+    refused_flag("no-udp-relay", "UDP is the only transport that is relayed yet"),
+    refused_flag("dtls", kTls),
+    refused("cert", "FILE", kTls),
+    refused("pkey", "FILE", kTls),
+    {.name = "pkey-pwd",
+     .secrecy = Secrecy::secret,
+     .placeholder = "PASSWORD",
+     .help = kTls,
+     .support = Support::refused},
+    refused("CA-file", "FILE", kTls),
+    refused("cipher-list", "CIPHERS", kTls),
+    refused("ec-curve-name", "CURVE", kTls),
+    refused_flag("raw-public-keys", kTls),
+    refused_flag("no-tlsv1_2", kTls),
+    refused_flag("tlsv1", kOldTls),
+    refused_flag("tlsv1_1", kOldTls),
+    refused("dh-file", "FILE", kDh),
+    refused_flag("dh566", kDh),
+    refused_flag("dh1066", kDh),
+    refused_flag("dh2066", kDh),
+    refused("tcp-proxy-port", "PORT", kProxy),
+    refused("acme-redirect", "URL", "HTTP is not answered; use another ACME challenge"),
+    refused_flag("respond-http-unsupported", "HTTP is not answered"),
+    // Listeners and relays.
+    refused("listening-device", "DEVICE", "name the address of the device with listening-ip", 'd'),
+    refused("relay-device", "DEVICE", "name the address of the device with relay-ip", 'i'),
+    refused("aux-server", "ADDRESS:PORT",
+            "there are two ports: listening-port and tls-listening-port, on every listening-ip"),
+    refused_flag("udp-self-balance", "the kernel spreads clients over the workers"),
+    refused_flag("server-relay", "it would let strangers send to clients without a permission"),
+    refused_flag("multiplex-peer", kMultiplex),
+    refused("multiplex-peer-port", "PORT", kMultiplex),
+    refused("multiplex-peer-max-peers", "N", kMultiplex),
+    refused("cpus", "N", "say how many workers there shall be with relay-threads"),
+    // Protocol.
+    refused_flag("rfc5780", kRfc5780),
+    refused("alt-listening-port", "PORT", kRfc5780),
+    refused("alt-tls-listening-port", "PORT", kRfc5780),
+    refused_flag("mobility", kMobility),
+    refused("alternate-server", "ADDRESS[:PORT]", kAlternate),
+    refused("tls-alternate-server", "ADDRESS[:PORT]", kAlternate),
+    refused("udp-alternate-server", "ADDRESS[:PORT]", kAlternate),
+    refused("tcp-alternate-server", "ADDRESS[:PORT]", kAlternate),
+    refused_flag("oauth", kOauth),
+    refused("server-name", "NAME", kOauth),
+    refused_flag("check-origin-consistency", "the ORIGIN attribute is not looked at"),
+    refused_flag("st-cred-mech", "short-term credentials are not part of TURN; use user or userdb"),
+    refused_flag("sha256",
+                 "clients are offered SHA-256 by RFC 8489 without an option; remove the line"),
+    refused_flag("sha384", "no RFC knows SHA-384 in STUN; remove the line"),
+    refused_flag("sha512", "no RFC knows SHA-512 in STUN; remove the line"),
+    // Databases.
+    refused("psql-userdb", "STRING", kDatabase, 'e'),
+    refused("sql-userdb", "STRING", kDatabase),
+    refused("mysql-userdb", "STRING", kDatabase, 'M'),
+    refused("mongo-userdb", "STRING", kDatabase, 'J'),
+    refused("redis-userdb", "STRING", kDatabase, 'N'),
+    refused("redis-statsdb", "STRING", kRedisStats, 'O'),
+    refused("secret-key-file", "FILE", kDatabase),
+    // Operation.
+    refused_flag("prometheus", kPrometheus),
+    refused("prometheus-port", "PORT", kPrometheus),
+    refused("prometheus-address", "ADDRESS", kPrometheus),
+    refused("prometheus-path", "PATH", kPrometheus),
+    refused_flag("prometheus-username-labels", kPrometheus),
+    refused_flag("prometheus-tls", kPrometheus),
+    refused("prometheus-cert", "FILE", kPrometheus),
+    refused("prometheus-key", "FILE", kPrometheus),
+    refused_flag("cli", kConsole),
+    refused("cli-ip", "ADDRESS", kConsole),
+    refused("cli-port", "PORT", kConsole),
+    {.name = "cli-password",
+     .secrecy = Secrecy::secret,
+     .placeholder = "PASSWORD",
+     .help = kConsole,
+     .support = Support::refused},
+    refused("cli-max-output-sessions", "N", kConsole),
+    refused_flag("web-admin", kWebAdmin),
+    refused("web-admin-ip", "ADDRESS", kWebAdmin),
+    refused("web-admin-port", "PORT", kWebAdmin),
+    refused_flag("web-admin-listen-on-workers", kWebAdmin),
+    refused("drain-min-allocations", "N", "draining does not exist yet"),
+    refused_flag("daemon", "run it under systemd or a container runtime, or with & in a shell",
+                 'o'),
+    refused("proc-user", "USER", kDropUser),
+    refused("proc-group", "GROUP", kDropUser),
+    refused("syslog-facility", "NAME", "set SyslogFacility= in the systemd unit"),
+    refused("new-log-timestamp-format", "FORMAT", "times are in ISO 8601 with milliseconds"),
+    refused_flag("log-binding", "Binding requests are counted, not logged"),
+    refused_flag("drop-invalid-packets-log", "dropped packets are counted, not logged"),
+    refused_flag("udp-recvmmsg-log", kBatchLog),
+    refused_flag("udp-sendmmsg-log", kBatchLog),
+};
+
+}  // namespace
+
+std::span<const Option> refused_options() {
+  return kRefused;
+}
+
+}  // namespace turnpike::config

@@ -1,0 +1,95 @@
+// UDP sockets, made and tuned; and the border between the kernel's addresses and ours.
+#pragma once
+
+#include <cstdint>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/endpoint.h"
+#include "base/result.h"
+#include "net/fd.h"
+#include "net/sys_error.h"
+
+namespace turnpike::net {
+
+// A transport address as the kernel wants it.
+union SockAddr {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+// Writes the address in the family that it has; answers its length.
+socklen_t to_sockaddr(const Endpoint& endpoint, SockAddr& out);
+// A v4-mapped address comes out as IPv4. A family that is not IP: the default Endpoint.
+Endpoint from_sockaddr(const SockAddr& address);
+
+// What the socket is asked to tell or do beyond the common settings: non-blocking, close-on-exec,
+// IPv6 sockets without IPv4, datagrams leave without DF (IP_PMTUDISC_DONT) and are fragmented on
+// the way if they must be, and the number of datagrams that the receive queue dropped comes along.
+struct UdpOptions {
+  IpFamily family = IpFamily::v4;
+  bool reuse_port = false;    // The listeners of all workers share one address.
+  bool packet_info = false;   // Each datagram tells the local address it came to.
+  bool packet_marks = false;  // Each datagram tells its TTL and TOS.
+  bool gro = false;           // The kernel may join datagrams of one flow; ignored where it can't.
+  bool icmp_errors = false;   // ICMP errors are kept for icmp_errors.h.
+  int receive_buffer = 0;     // Bytes of payload; 0 leaves the system's default.
+  int send_buffer = 0;
+};
+
+struct BufferSizes {
+  int receive = 0;
+  int send = 0;
+};
+
+class TxBatch;
+class UdpReceiver;
+class UdpSender;
+
+// One UDP socket and what the I/O layer remembers about it. Move-only, but a socket that is named
+// in a TxBatch must stay where it is until the batch is sent.
+class UdpSocket {
+ public:
+  UdpSocket() = default;
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(fd_); }
+  [[nodiscard]] IpFamily family() const { return local_.ip.family(); }
+  // What it is bound to; before bind() the wildcard of its family with port 0.
+  [[nodiscard]] const Endpoint& local() const { return local_; }
+  [[nodiscard]] bool joins_received() const { return gro_; }
+  [[nodiscard]] bool reports_icmp() const { return icmp_errors_; }
+
+  // 0, or the errno of bind(2): a full port is an ordinary answer, not a failure worth a text.
+  // Asks the kernel for the port if that is 0.
+  [[nodiscard]] int bind(const Endpoint& local);
+
+  // Free for the owner, e.g. to find its own object when an error is reported for this socket.
+  uint64_t tag = 0;
+
+ private:
+  friend class TxBatch;
+  friend class UdpReceiver;
+  friend class UdpSender;
+  friend Result<UdpSocket, SysError> make_udp_socket(const UdpOptions& options);
+
+  Fd fd_;
+  Endpoint local_;
+  bool gro_ = false;
+  bool gso_ = false;
+  bool icmp_errors_ = false;
+  uint32_t receive_drops_ = 0;  // The kernel's running count when it was last seen.
+  uint32_t tx_queue_ = 0;       // A hint to TxBatch, which checks it.
+};
+
+// A socket that is not bound yet.
+Result<UdpSocket, SysError> make_udp_socket(const UdpOptions& options);
+// Bound to `local`, whose family wins over the one in the options.
+Result<UdpSocket, SysError> open_udp_socket(UdpOptions options, const Endpoint& local);
+
+// What the kernel really gave, which may be less than what was asked for.
+BufferSizes buffer_sizes(const UdpSocket& socket);
+
+}  // namespace turnpike::net

@@ -1,0 +1,185 @@
+#include "net/tls_channel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <openssl/err.h>
+
+#include "base/check.h"
+
+namespace turnpike::net {
+namespace {
+
+// What the BIO works on; it exists only during one call of the channel.
+struct StreamPipe {
+  ByteView& in;
+  std::vector<uint8_t>& out;
+};
+
+int read_stream(BIO* bio, char* out, int size) {
+  BIO_clear_retry_flags(bio);
+  auto* pipe = static_cast<StreamPipe*>(BIO_get_data(bio));
+  if (pipe == nullptr || pipe->in.empty() || size <= 0) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  const size_t taken = std::min(static_cast<size_t>(size), pipe->in.size());
+  std::copy_n(pipe->in.begin(), taken, out);
+  pipe->in = pipe->in.subspan(taken);
+  return static_cast<int>(taken);
+}
+
+int write_stream(BIO* bio, const char* data, int size) {
+  BIO_clear_retry_flags(bio);
+  auto* pipe = static_cast<StreamPipe*>(BIO_get_data(bio));
+  if (pipe == nullptr || size <= 0) return -1;
+  pipe->out.insert(pipe->out.end(), data, data + size);
+  return size;
+}
+
+long control_stream(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+BIO_METHOD* make_stream_method() {
+  BIO_METHOD* method =
+      BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "turnpike stream");
+  CHECK(method != nullptr && BIO_meth_set_read(method, read_stream) == 1 &&
+        BIO_meth_set_write(method, write_stream) == 1 &&
+        BIO_meth_set_ctrl(method, control_stream) == 1);
+  return method;
+}
+
+BIO* make_stream_bio() {
+  // Lives as long as the process, as connections may end at its very end.
+  static const BIO_METHOD* const kMethod = make_stream_method();
+  BIO* bio = BIO_new(kMethod);
+  CHECK(bio != nullptr);
+  BIO_set_init(bio, 1);
+  return bio;
+}
+
+// Lends the pipe to the connection's BIO.
+class Attached {
+ public:
+  Attached(SSL* ssl, StreamPipe& pipe) : bio_(SSL_get_rbio(ssl)) {
+    // Errors that something else left on this thread must not be taken for ours.
+    ERR_clear_error();
+    BIO_set_data(bio_, &pipe);
+  }
+  Attached(const Attached&) = delete;
+  Attached& operator=(const Attached&) = delete;
+  ~Attached() { BIO_set_data(bio_, nullptr); }
+
+ private:
+  BIO* bio_;
+};
+
+// A TLS connection begins with a record header (5 bytes: type, version, length) and the header of
+// the ClientHello (4 bytes: type, length).
+constexpr uint8_t kHelloSizeBegin = 6;
+constexpr uint8_t kHelloSizeEnd = 9;
+
+}  // namespace
+
+TlsChannel::TlsChannel(std::shared_ptr<const TlsContext> context)
+    : context_(std::move(context)), ssl_(SSL_new(context_->tls())) {
+  CHECK(ssl_ != nullptr);
+  BIO* bio = make_stream_bio();
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_accept_state(ssl_.get());
+}
+
+ByteView TlsChannel::feed(ByteView& ciphertext, ByteSpan room, std::vector<uint8_t>& out) {
+  DCHECK(room.size() >= kTlsPlaintextMax);
+  if (state_ == TlsState::handshaking && check_hello(ciphertext) == HelloCheck::too_long) {
+    fail("ClientHello too long");
+  }
+  StreamPipe pipe{ciphertext, out};
+  const Attached attached(ssl_.get(), pipe);
+  if (state_ == TlsState::handshaking) {
+    const int result = SSL_do_handshake(ssl_.get());
+    if (result == 1) {
+      state_ = TlsState::open;
+    } else {
+      fail_or_wait(result, out);
+    }
+  }
+  if (state_ == TlsState::open) {
+    size_t size = 0;
+    const int result = SSL_read_ex(ssl_.get(), room.data(), room.size(), &size);
+    if (result == 1) return room.first(size);
+    fail_or_wait(result, out);
+  }
+  // What comes after the end has no meaning.
+  if (state_ == TlsState::closed || state_ == TlsState::failed) ciphertext = {};
+  return {};
+}
+
+bool TlsChannel::write(ByteView plaintext, std::vector<uint8_t>& out) {
+  if (state_ != TlsState::open) return false;
+  if (plaintext.empty()) return true;
+  ByteView nothing;
+  StreamPipe pipe{nothing, out};
+  const Attached attached(ssl_.get(), pipe);
+  size_t written = 0;
+  const int result = SSL_write_ex(ssl_.get(), plaintext.data(), plaintext.size(), &written);
+  if (result == 1 && written == plaintext.size()) return true;
+  // The BIO takes everything, so this is no matter of waiting.
+  fail(take_openssl_reason());
+  return false;
+}
+
+void TlsChannel::close(std::vector<uint8_t>& out) {
+  if (state_ == TlsState::open) {
+    ByteView nothing;
+    StreamPipe pipe{nothing, out};
+    const Attached attached(ssl_.get(), pipe);
+    SSL_shutdown(ssl_.get());
+    ERR_clear_error();
+  }
+  if (state_ != TlsState::failed) state_ = TlsState::closed;
+}
+
+TlsChannel::HelloCheck TlsChannel::check_hello(ByteView ciphertext) {
+  for (const uint8_t byte : ciphertext) {
+    if (hello_seen_ == kHelloSizeEnd) break;
+    if (hello_seen_ >= kHelloSizeBegin) hello_size_ = hello_size_ << 8 | byte;
+    ++hello_seen_;
+  }
+  if (hello_seen_ < kHelloSizeEnd) return HelloCheck::unfinished;
+  return hello_size_ > kClientHelloMax ? HelloCheck::too_long : HelloCheck::fine;
+}
+
+void TlsChannel::fail(std::string_view reason) {
+  failure_ = reason;
+  state_ = TlsState::failed;
+}
+
+void TlsChannel::fail_or_wait(int result, std::vector<uint8_t>& out) {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ: return;
+    // The other side's close_notify, which is answered with ours (RFC 8446 section 6.1).
+    case SSL_ERROR_ZERO_RETURN: return close(out);
+    default: return fail(take_openssl_reason());
+  }
+}
+
+std::string_view TlsChannel::version() const {
+  return state_ == TlsState::open ? SSL_get_version(ssl_.get()) : "";
+}
+
+std::string_view TlsChannel::cipher() const {
+  return state_ == TlsState::open ? SSL_get_cipher_name(ssl_.get()) : "";
+}
+
+std::string_view TlsChannel::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return as_text({name, size});
+}
+
+bool TlsChannel::resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+}  // namespace turnpike::net

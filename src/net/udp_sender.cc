@@ -1,0 +1,264 @@
+#include "net/udp_sender.h"
+
+#include <array>
+#include <cerrno>
+
+#include "net/tx_control.h"
+
+namespace turnpike::net {
+namespace {
+
+constexpr size_t kMessagesPerCall = 64;
+constexpr size_t kPartsPerCall = 1024;
+constexpr size_t kPartsPerItem = 2;  // Header and payload.
+static_assert(kPartsPerCall >= TxBatch::kMaxRunLength * kPartsPerItem);
+
+size_t gather(const TxItem& item, iovec* parts) {
+  size_t count = 0;
+  for (const ByteView part : {item.header, item.payload}) {
+    if (part.empty()) continue;
+    // The kernel's structure has no const, but it only reads.
+    parts[count++] = {.iov_base = const_cast<uint8_t*>(part.data()), .iov_len = part.size()};
+  }
+  return count;
+}
+
+// DF on IPv4 is a property of the socket, so it is turned on around the sends that ask for it.
+// PROBE sets it and, unlike DO, does not believe the path MTUs that ICMP told.
+class DfScope {
+ public:
+  DfScope(int fd, bool wanted) : fd_(wanted ? fd : -1) { set(IP_PMTUDISC_PROBE); }
+  DfScope(const DfScope&) = delete;
+  DfScope& operator=(const DfScope&) = delete;
+  ~DfScope() { set(IP_PMTUDISC_DONT); }
+
+ private:
+  void set(int value) const {
+    if (fd_ >= 0) ::setsockopt(fd_, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof(value));
+  }
+  int fd_;
+};
+
+bool needs_df_scope(const TxItem& item) {
+  return item.marks.dont_fragment && item.destination.ip.is_v4();
+}
+
+}  // namespace
+
+struct UdpSender::Arrays {
+  std::array<mmsghdr, kMessagesPerCall> messages{};
+  std::array<SockAddr, kMessagesPerCall> destinations{};
+  std::array<TxControl, kMessagesPerCall> controls{};
+  std::array<Piece, kMessagesPerCall> pieces{};
+  std::array<iovec, kPartsPerCall> parts{};
+  size_t messages_used = 0;
+  size_t parts_used = 0;
+  bool df_scope = false;
+};
+
+UdpSender::UdpSender(IoCounters& counters, std::vector<IcmpError>& errors, const HashKey& key)
+    : counters_(counters),
+      errors_(errors),
+      narrow_paths_(key),
+      arrays_(std::make_unique<Arrays>()) {}
+
+UdpSender::~UdpSender() = default;
+
+void UdpSender::send(TxBatch& batch, Instant now) {
+  for (const TxBatch::Queue& queue : batch.queues()) send_queue(batch, queue, now);
+  batch.clear();
+}
+
+UdpSender::Cursor UdpSender::at_run(const TxBatch& batch, uint32_t run) {
+  if (run == TxBatch::kNone) return {};
+  return {.run = run, .item = batch.run(run).first_item, .items_left = batch.run(run).length};
+}
+
+void UdpSender::send_queue(const TxBatch& batch, const TxBatch::Queue& queue, Instant now) {
+  Cursor cursor = at_run(batch, queue.first_run);
+  while (cursor.run != TxBatch::kNone) {
+    fill_chunk(batch, *queue.socket, cursor, now);
+    if (send_chunk(batch, *queue.socket, now) == Outcome::next) continue;
+    // A full send buffer will not take the rest either; media that waits is worthless.
+    for (; cursor.run != TxBatch::kNone; cursor = at_run(batch, batch.run(cursor.run).next_run)) {
+      count_dropped(EAGAIN, cursor.items_left);
+    }
+  }
+}
+
+// Takes as many runs as fit one system call, and stops early where the need for DF changes.
+void UdpSender::fill_chunk(const TxBatch& batch, const UdpSocket& socket, Cursor& cursor,
+                           Instant now) {
+  Arrays& a = *arrays_;
+  a.messages_used = 0;
+  a.parts_used = 0;
+  while (cursor.run != TxBatch::kNone && a.messages_used < kMessagesPerCall) {
+    const TxBatch::Run& run = batch.run(cursor.run);
+    const TxItem& first = batch.item(cursor.item);
+    if (a.messages_used == 0) a.df_scope = needs_df_scope(first);
+    if (needs_df_scope(first) != a.df_scope) return;
+
+    const bool joined =
+        run.length > 1 && socket.gso_ && !narrow_paths_.has(first.destination.ip, now);
+    const uint32_t length = joined ? cursor.items_left : 1;
+    if (a.parts_used + length * kPartsPerItem > kPartsPerCall) return;
+    add_message(batch, {.first_item = cursor.item,
+                        .length = length,
+                        .bytes = 0,
+                        .segment_size = joined ? run.segment_size : uint16_t{0}});
+    cursor.items_left -= length;
+    if (cursor.items_left == 0) {
+      cursor = at_run(batch, run.next_run);
+    } else {
+      cursor.item = batch.next_item(cursor.item);
+    }
+  }
+}
+
+void UdpSender::add_message(const TxBatch& batch, Piece piece) {
+  Arrays& a = *arrays_;
+  const size_t index = a.messages_used++;
+  const TxItem& first = batch.item(piece.first_item);
+  msghdr& message = a.messages[index].msg_hdr;
+  message.msg_name = &a.destinations[index];
+  message.msg_namelen = to_sockaddr(first.destination, a.destinations[index]);
+  message.msg_iov = &a.parts[a.parts_used];
+  uint32_t item = piece.first_item;
+  for (uint32_t i = 0; i < piece.length; ++i, item = batch.next_item(item)) {
+    a.parts_used += gather(batch.item(item), &a.parts[a.parts_used]);
+    piece.bytes += static_cast<uint32_t>(batch.item(item).size());
+  }
+  message.msg_iovlen = static_cast<size_t>(&a.parts[a.parts_used] - message.msg_iov);
+  write_control(first, piece.length > 1 ? piece.segment_size : uint16_t{0}, a.controls[index],
+                message);
+  a.pieces[index] = piece;
+}
+
+UdpSender::Outcome UdpSender::send_chunk(const TxBatch& batch, UdpSocket& socket, Instant now) {
+  Arrays& a = *arrays_;
+  const DfScope df(socket.fd(), a.df_scope);
+  bool drained = false;
+  for (size_t done = 0; done < a.messages_used;) {
+    const int sent = ::sendmmsg(socket.fd(), &a.messages[done],
+                                static_cast<unsigned>(a.messages_used - done), 0);
+    counters_.tx_calls.add();
+    if (sent > 0) {
+      for (int i = 0; i < sent; ++i) count_sent(a.pieces[done++]);
+      drained = false;
+      continue;
+    }
+    const int error = errno;
+    if (error == EINTR) continue;
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+      for (; done < a.messages_used; ++done) count_dropped(error, a.pieces[done].length);
+      return Outcome::socket_blocked;
+    }
+    // It may be an ICMP error of an earlier datagram, even to another peer, and it may look like
+    // any error; so nothing is concluded before the error queue is empty and a second try failed.
+    if (socket.reports_icmp() && !drained) {
+      collect_errors(socket);
+      drained = true;
+      continue;
+    }
+    on_failure(batch, socket, a.pieces[done++], error, now);
+    drained = false;
+  }
+  return Outcome::next;
+}
+
+void UdpSender::on_failure(const TxBatch& batch, UdpSocket& socket, const Piece& piece, int error,
+                           Instant now) {
+  if (piece.length == 1) {
+    count_dropped(error, 1);
+    return;
+  }
+  switch (error) {
+    case EIO:  // The interface can't make the checksums.
+    case ENOPROTOOPT:
+      if (socket.gso_) counters_.tx_gso_disabled.add();
+      socket.gso_ = false;
+      break;
+    case EMSGSIZE:
+    case EINVAL:
+      counters_.tx_gso_path_disabled.add();
+      narrow_paths_.add(batch.item(piece.first_item).destination.ip, now);
+      break;
+    default:
+      // No kind of sending would have done better.
+      count_dropped(error, piece.length);
+      return;
+  }
+  send_singly(batch, socket, piece);
+}
+
+// Rare, so one system call for each will do. The arrays of the chunk are in use.
+void UdpSender::send_singly(const TxBatch& batch, UdpSocket& socket, const Piece& piece) {
+  uint32_t item = piece.first_item;
+  for (uint32_t i = 0; i < piece.length; ++i, item = batch.next_item(item)) {
+    const TxItem& datagram = batch.item(item);
+    SockAddr destination;
+    std::array<iovec, kPartsPerItem> parts{};
+    TxControl control;
+    msghdr message{};
+    message.msg_name = &destination;
+    message.msg_namelen = to_sockaddr(datagram.destination, destination);
+    message.msg_iov = parts.data();
+    message.msg_iovlen = gather(datagram, parts.data());
+    write_control(datagram, 0, control, message);
+    ssize_t sent = ::sendmsg(socket.fd(), &message, 0);
+    if (sent < 0 && socket.reports_icmp() && errno != EAGAIN) {
+      collect_errors(socket);
+      sent = ::sendmsg(socket.fd(), &message, 0);
+    }
+    counters_.tx_calls.add();
+    if (sent < 0) {
+      count_dropped(errno, 1);
+    } else {
+      count_sent({.first_item = item,
+                  .length = 1,
+                  .bytes = static_cast<uint32_t>(datagram.size()),
+                  .segment_size = 0});
+    }
+  }
+}
+
+void UdpSender::collect_errors(const UdpSocket& socket) {
+  counters_.icmp_errors.add(take_icmp_errors(socket, errors_));
+}
+
+void UdpSender::count_sent(const Piece& piece) {
+  counters_.tx_datagrams.add(piece.length);
+  counters_.tx_bytes.add(piece.bytes);
+  counters_.tx_runs.add(piece.length);
+}
+
+void UdpSender::count_dropped(int error, uint64_t datagrams) {
+  switch (error) {
+    case EAGAIN:
+      counters_.tx_drop_would_block.add(datagrams);
+      return;
+    case ENOBUFS:
+    case ENOMEM:
+      counters_.tx_drop_no_buffers.add(datagrams);
+      return;
+    case EMSGSIZE:
+      counters_.tx_drop_too_big.add(datagrams);
+      return;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case ECONNREFUSED:
+      counters_.tx_drop_unreachable.add(datagrams);
+      return;
+    case EPERM:
+    case EACCES:
+      counters_.tx_drop_not_permitted.add(datagrams);
+      return;
+    default:
+      counters_.tx_drop_other.add(datagrams);
+      return;
+  }
+}
+
+}  // namespace turnpike::net

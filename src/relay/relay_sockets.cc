@@ -1,0 +1,181 @@
+#include "relay/relay_sockets.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "net/clock.h"
+
+namespace turnpike::relay {
+
+using turn::OpenedPorts;
+using turn::OpenError;
+using turn::PortNeed;
+using turn::RelayId;
+using turn::RelayLease;
+
+namespace {
+
+// A host has a handful of addresses; more can only come from a whole routed network, and then the
+// memory of busy ports is what we can do without.
+constexpr size_t kMaxPickers = 64;
+
+enum class BindOutcome : uint8_t { bound, busy, not_ours, no_descriptors };
+
+BindOutcome outcome_of(int error) {
+  switch (error) {
+    case 0:
+      return BindOutcome::bound;
+    case EADDRINUSE:
+    case EACCES:  // A privileged port in the range is as good as taken.
+      return BindOutcome::busy;
+    case ENOMEM:
+    case ENOBUFS:
+      return BindOutcome::no_descriptors;
+    default:
+      return BindOutcome::not_ours;
+  }
+}
+
+}  // namespace
+
+RelaySockets::RelaySockets(const RelaySettings& settings,
+                           std::shared_ptr<const net::HostAddresses> host, const Shared& shared,
+                           std::function<void(RelayId)> on_readable)
+    : settings_(settings),
+      addresses_(settings.relay_ips, settings.external_ips, std::move(host)),
+      loop_(shared.loop),
+      random_(shared.random),
+      reservations_(shared.reservations),
+      on_readable_(std::move(on_readable)) {}
+
+Result<OpenedPorts, OpenError> RelaySockets::open(const turn::OpenRequest& request) {
+  addresses_.choose(request, turn_++, candidates_);
+  OpenError error = OpenError::no_address;
+  for (const Ip& ip : candidates_) {
+    Result<Sockets, AddressError> sockets = bind_on(ip, request.need);
+    if (!sockets) {
+      if (sockets.error() == AddressError::no_descriptors) {
+        return unexpected(OpenError::no_descriptors);
+      }
+      if (sockets.error() == AddressError::ports_in_use) error = OpenError::ports_in_use;
+      continue;
+    }
+    const Ip external = addresses_.external_of(ip);
+    const auto lease = [&](net::UdpSocket& socket) {
+      const uint16_t port = socket.local().port;
+      return adopt({.socket = std::move(socket), .external = {.ip = external, .port = port}});
+    };
+    std::optional<RelayLease> first = lease(sockets->first);
+    if (!first) return unexpected(OpenError::no_descriptors);
+    if (!sockets->next) return OpenedPorts{.first = std::move(*first), .next = {}};
+    std::optional<RelayLease> next = lease(sockets->next);
+    if (!next) return unexpected(OpenError::no_descriptors);
+    return OpenedPorts{.first = std::move(*first), .next = std::move(*next)};
+  }
+  return unexpected(error);
+}
+
+Result<net::UdpSocket, RelaySockets::AddressError> RelaySockets::make_socket(
+    IpFamily family) const {
+  Result<net::UdpSocket, net::SysError> socket =
+      net::make_udp_socket({.family = family,
+                            .gro = settings_.join_received,
+                            .icmp_errors = true,
+                            .receive_buffer = settings_.receive_buffer,
+                            .send_buffer = settings_.send_buffer});
+  if (socket) return std::move(*socket);
+  // A host without IPv6 has no addresses of it either.
+  return unexpected(socket.error().code == EAFNOSUPPORT ? AddressError::not_ours
+                                                        : AddressError::no_descriptors);
+}
+
+Result<RelaySockets::Sockets, RelaySockets::AddressError> RelaySockets::bind_on(const Ip& ip,
+                                                                                PortNeed need) {
+  Result<net::UdpSocket, AddressError> first = make_socket(ip.family());
+  if (!first) return unexpected(first.error());
+  PortPicker::Search search = picker_of(ip).search(need, random_, net::monotonic_now());
+  while (const std::optional<uint16_t> port = search.next()) {
+    switch (outcome_of(first->bind({.ip = ip, .port = *port}))) {
+      case BindOutcome::bound:
+        break;
+      case BindOutcome::busy:
+        search.busy(*port);
+        continue;
+      case BindOutcome::not_ours:
+        return unexpected(AddressError::not_ours);
+      case BindOutcome::no_descriptors:
+        return unexpected(AddressError::no_descriptors);
+    }
+    if (need != PortNeed::even_and_next) return Sockets{.first = std::move(*first), .next = {}};
+
+    Result<net::UdpSocket, AddressError> next = make_socket(ip.family());
+    if (!next) return unexpected(next.error());
+    const auto next_port = static_cast<uint16_t>(*port + 1);
+    if (next->bind({.ip = ip, .port = next_port}) == 0) {
+      return Sockets{.first = std::move(*first), .next = std::move(*next)};
+    }
+    search.busy(next_port);
+    // A bound socket can't be bound again.
+    first = make_socket(ip.family());
+    if (!first) return unexpected(first.error());
+  }
+  return unexpected(AddressError::ports_in_use);
+}
+
+PortPicker& RelaySockets::picker_of(const Ip& ip) {
+  for (AddressPorts& entry : pickers_) {
+    if (entry.ip == ip) return entry.picker;
+  }
+  if (pickers_.size() == kMaxPickers) pickers_.erase(pickers_.begin());
+  pickers_.push_back({.ip = ip, .picker = PortPicker(settings_.min_port, settings_.max_port)});
+  return pickers_.back().picker;
+}
+
+std::optional<RelayLease> RelaySockets::adopt(RelaySocket relay) {
+  const Endpoint local = relay.socket.local();
+  const Endpoint external = relay.external;
+  const SlabHandle handle = entries_.emplace(Entry{.relay = std::move(relay), .watch = {}});
+  const RelayId id{.index = handle.index, .generation = handle.generation};
+  Entry& entry = *entries_.find(handle);
+  entry.relay.socket.tag = tag_of(id);
+  entry.watch = loop_.watch(entry.relay.socket.fd(), [this, id] { on_readable_(id); });
+  if (!entry.watch) {
+    entries_.erase(handle);
+    return {};
+  }
+  return RelayLease(*this, id, local, external);
+}
+
+net::UdpSocket* RelaySockets::find(RelayId id) {
+  Entry* entry = entries_.find({.index = id.index, .generation = id.generation});
+  return entry == nullptr ? nullptr : &entry->relay.socket;
+}
+
+void RelaySockets::close(RelayId id) {
+  const SlabHandle handle{.index = id.index, .generation = id.generation};
+  const Entry* entry = entries_.find(handle);
+  // A parked one went to the reservations already.
+  if (entry == nullptr) return;
+  const Endpoint local = entry->relay.socket.local();
+  entries_.erase(handle);
+  picker_of(local.ip).freed(local.port);
+}
+
+void RelaySockets::park(RelayLease lease, turn::ReservationToken token, Instant deadline) {
+  const SlabHandle handle{.index = lease.id().index, .generation = lease.id().generation};
+  Entry* entry = entries_.find(handle);
+  if (entry == nullptr) return;
+  RelaySocket relay = std::move(entry->relay);
+  entry->watch.reset();
+  entries_.erase(handle);
+  reservations_.put(token, std::move(relay), deadline);
+}
+
+std::optional<RelayLease> RelaySockets::claim(turn::ReservationToken token, Instant now) {
+  std::optional<RelaySocket> relay = reservations_.take(token, now);
+  if (!relay) return {};
+  return adopt(std::move(*relay));
+}
+
+}  // namespace turnpike::relay

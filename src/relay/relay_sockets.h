@@ -1,0 +1,86 @@
+// The relayed addresses of one worker, as real sockets.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/random.h"
+#include "base/slab.h"
+#include "net/event_loop.h"
+#include "net/socket.h"
+#include "relay/port_picker.h"
+#include "relay/relay_addresses.h"
+#include "relay/reservations.h"
+#include "turn/relay_ports.h"
+
+namespace turnpike::relay {
+
+// The tag of a relay socket is its id, so that an ICMP error says whose it is.
+constexpr uint64_t tag_of(turn::RelayId id) {
+  return static_cast<uint64_t>(id.generation) << 32 | id.index;
+}
+constexpr turn::RelayId relay_of(uint64_t tag) {
+  return {.index = static_cast<uint32_t>(tag), .generation = static_cast<uint32_t>(tag >> 32)};
+}
+
+// Used on its worker's thread only. The loop, the random source and the reservations are borrowed
+// for as long as it lives; it must outlive every lease that it gave.
+class RelaySockets final : public turn::RelayPorts {
+ public:
+  struct Shared {
+    net::EventLoop& loop;
+    RandomSource& random;
+    Reservations& reservations;
+  };
+
+  // `on_readable` is called when datagrams, or ICMP errors, wait at a relayed address.
+  RelaySockets(const RelaySettings& settings, std::shared_ptr<const net::HostAddresses> host,
+               const Shared& shared, std::function<void(turn::RelayId)> on_readable);
+
+  Result<turn::OpenedPorts, turn::OpenError> open(const turn::OpenRequest& request) override;
+  void park(turn::RelayLease lease, turn::ReservationToken token, Instant deadline) override;
+  std::optional<turn::RelayLease> claim(turn::ReservationToken token, Instant now) override;
+
+  // nullptr: closed since. The pointer stays good until that relayed address is closed.
+  [[nodiscard]] net::UdpSocket* find(turn::RelayId id);
+  [[nodiscard]] size_t size() const { return entries_.size(); }
+
+  // After a change of the interfaces.
+  void use(std::shared_ptr<const net::HostAddresses> host) { addresses_.use(std::move(host)); }
+
+ private:
+  struct Entry {
+    RelaySocket relay;
+    net::Watch watch;  // Declared last: it must go before the socket.
+  };
+  struct Sockets {
+    net::UdpSocket first;
+    net::UdpSocket next;
+  };
+  struct AddressPorts {
+    Ip ip;
+    PortPicker picker;
+  };
+  // Why an address did not work out decides whether the next one is tried.
+  enum class AddressError : uint8_t { not_ours, ports_in_use, no_descriptors };
+
+  void close(turn::RelayId id) override;
+  Result<Sockets, AddressError> bind_on(const Ip& ip, turn::PortNeed need);
+  Result<net::UdpSocket, AddressError> make_socket(IpFamily family) const;
+  PortPicker& picker_of(const Ip& ip);
+  std::optional<turn::RelayLease> adopt(RelaySocket relay);
+
+  const RelaySettings settings_;
+  RelayAddresses addresses_;
+  net::EventLoop& loop_;
+  RandomSource& random_;
+  Reservations& reservations_;
+  const std::function<void(turn::RelayId)> on_readable_;
+  std::vector<AddressPorts> pickers_;
+  std::vector<Ip> candidates_;  // Kept for its memory.
+  size_t turn_ = 0;
+  Slab<Entry> entries_;
+};
+
+}  // namespace turnpike::relay

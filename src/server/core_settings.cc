@@ -1,0 +1,82 @@
+#include "server/core_settings.h"
+
+#include <algorithm>
+
+#include "turnpike/version.h"
+
+namespace turnpike::server {
+namespace {
+
+turn::DefaultFamily to_core(config::DefaultFamily family) {
+  switch (family) {
+    case config::DefaultFamily::v4: return turn::DefaultFamily::v4;
+    case config::DefaultFamily::v6: return turn::DefaultFamily::v6;
+    case config::DefaultFamily::keep: return turn::DefaultFamily::as_client;
+  }
+  return turn::DefaultFamily::v4;
+}
+
+std::shared_ptr<const turn::PeerPolicy> make_peer_policy(const config::Config& config,
+                                                         const std::vector<Ip>& own_addresses) {
+  turn::PeerPolicySettings settings;
+  settings.allow_private_peers = config.allow_private_peers;
+  settings.allow_loopback_peers = config.allow_loopback_peers;
+  settings.own_addresses = own_addresses;
+  for (const config::ExternalIp& external : config.external_ips) {
+    settings.own_addresses.push_back(external.external);
+  }
+  for (const config::PeerRule& rule : config.peer_rules) {
+    settings.rules.push_back({rule.range, rule.action == config::PeerAction::allow
+                                              ? turn::RuleAction::allow
+                                              : turn::RuleAction::deny});
+  }
+  return std::make_shared<turn::PeerPolicy>(settings);
+}
+
+// A worker's share of a limit per source; never nothing where there is a limit.
+uint32_t share(uint32_t limit, uint32_t workers) {
+  return limit == 0 ? 0 : std::max(1U, limit / workers);
+}
+
+}  // namespace
+
+std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& config,
+                                                         const std::vector<Ip>& own_addresses,
+                                                         uint32_t workers) {
+  auto settings = std::make_shared<turn::Settings>();
+  settings->auth = config.no_auth ? turn::AuthMode::none : turn::AuthMode::long_term;
+  settings->realm = config.realm;
+  if (config.use_auth_secret) settings->shared_secrets = config.static_auth_secrets;
+  settings->secret_separator = config.rest_api_separator;
+  settings->strict_expiry = config.strict_expiry;
+  settings->authenticate_binding = config.secure_stun;
+  settings->nonce_lifetime = seconds(config.stale_nonce_s);
+  settings->max_lifetime = seconds(config.max_allocate_lifetime_s);
+  settings->permission_lifetime = seconds(config.permission_lifetime_s);
+  settings->channel_lifetime = seconds(config.channel_lifetime_s);
+  settings->max_permissions = config.max_permissions_per_allocation;
+  settings->max_channels = config.max_channels_per_allocation;
+  settings->quota = {config.user_quota, config.total_quota};
+  settings->error_limit = {};
+  if (config.unauthorized_ratelimit) {
+    settings->error_limit = {share(config.unauthorized_ratelimit_rps, workers),
+                             share(config.unauthorized_ratelimit_burst, workers)};
+  }
+  const uint32_t binding = share(config.binding_ratelimit_rps, workers);
+  settings->binding_limit = {binding, binding};
+  settings->default_family = to_core(config.allocation_default_address_family);
+  settings->serve_binding = !config.no_stun;
+  settings->serve_turn = !config.stun_only;
+  settings->wide_channel_numbers = config.rfc5766_channel_numbers;
+  settings->classic_stun = config.rfc3489_compatibility;
+  settings->add_mapped_address = config.stun_backward_compatibility;
+  settings->always_fingerprint = config.fingerprint;
+  settings->reason_phrases = config.include_reason_string;
+  if (config.software_attribute) {
+    settings->software = std::string("Turnpike ").append(kVersion);
+  }
+  settings->peers = make_peer_policy(config, own_addresses);
+  return settings;
+}
+
+}  // namespace turnpike::server

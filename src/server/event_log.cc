@@ -1,0 +1,83 @@
+#include "server/event_log.h"
+
+#include <array>
+
+#include "base/log.h"
+
+namespace turnpike::server {
+namespace {
+
+struct MinuteGate : LogGate {
+  MinuteGate() : LogGate(seconds(60)) {}
+};
+// Enough for fail2ban to see every attacker, too little to fill a disk.
+constexpr milliseconds kCredentialsPeriod{20};
+constexpr milliseconds kRefusedPeriod{100};
+
+std::string joined(const std::vector<Endpoint>& endpoints) {
+  std::string text;
+  for (const Endpoint& endpoint : endpoints) {
+    if (!text.empty()) text += ',';
+    text += endpoint.to_string();
+  }
+  return text;
+}
+
+}  // namespace
+
+void log_event(const turn::AllocationOpened& event) {
+  log_info("allocation_opened", {{"client", event.tuple.client},
+                                 {"transport", to_string(event.tuple.transport)},
+                                 {"user", event.user},
+                                 {"relayed", joined(event.relayed)}});
+}
+
+void log_event(const turn::AllocationClosed& event) {
+  log_info("allocation_closed",
+           {{"client", event.tuple.client},
+            {"transport", to_string(event.tuple.transport)},
+            {"user", event.user},
+            {"reason", turn::to_string(event.reason)},
+            {"lasted_ms", std::chrono::duration_cast<milliseconds>(event.lasted).count()},
+            {"from_client_packets", event.from_client.packets},
+            {"from_client_bytes", event.from_client.bytes},
+            {"to_client_packets", event.to_client.packets},
+            {"to_client_bytes", event.to_client.bytes}});
+}
+
+void log_event(const turn::CredentialsRefused& event, Instant now) {
+  static LogGate gate{kCredentialsPeriod};
+  const int64_t held_back = gate.pass(now);
+  if (held_back < 0) return;
+  log_warning("credentials_refused",
+              {{"client", event.tuple.client},
+               {"transport", to_string(event.tuple.transport)},
+               {"user", event.user},
+               {"suppressed", held_back}});
+}
+
+void log_event(const turn::RequestRefused& event, Instant now) {
+  static LogGate gate{kRefusedPeriod};
+  const int64_t held_back = gate.pass(now);
+  if (held_back < 0) return;
+  log_info("request_refused", {{"client", event.tuple.client},
+                               {"user", event.user},
+                               {"method", stun::name(event.method)},
+                               {"code", static_cast<int>(event.code)},
+                               {"reason", stun::reason(event.code)},
+                               {"suppressed", held_back}});
+}
+
+void log_event(const turn::PeerRefused& event, Instant now) {
+  static std::array<MinuteGate, turn::kPeerReasons> gates;
+  const int64_t held_back = gates.at(static_cast<size_t>(event.reason)).pass(now);
+  if (held_back < 0) return;
+  log_warning("peer_refused", {{"client", event.tuple.client},
+                               {"user", event.user},
+                               {"peer", event.peer},
+                               {"reason", turn::to_string(event.reason)},
+                               {"allowed_by", turn::option_that_allows(event.reason)},
+                               {"suppressed", held_back}});
+}
+
+}  // namespace turnpike::server

@@ -1,0 +1,27 @@
+// The listening sockets of all workers: one of each per worker and address, in one SO_REUSEPORT
+// group that is complete before anybody reads from it and never changes, so that the kernel sends a
+// client to the same worker for as long as the server runs.
+#pragma once
+
+#include <vector>
+
+#include "config/config.h"
+#include "net/socket.h"
+#include "net/sys_error.h"
+
+namespace turnpike::server {
+
+// The addresses that a configuration asks for.
+std::vector<Endpoint> listening_endpoints(const config::Config& config);
+
+struct Listeners {
+  std::vector<Endpoint> endpoints;
+  std::vector<std::vector<net::UdpSocket>> of_worker;  // As endpoints, in that order.
+};
+
+// All or nothing; every address that can't be had is in the errors. A wildcard of a family that
+// this host lacks is left out, unless nothing else is left.
+Result<Listeners, std::vector<net::SysError>> bind_listeners(const config::Config& config,
+                                                             uint32_t workers);
+
+}  // namespace turnpike::server

@@ -1,0 +1,218 @@
+#include "server/supervisor.h"
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "net/clock.h"
+#include "server/core_settings.h"
+#include "server/cpu_count.h"
+#include "server/listeners.h"
+#include "server/users.h"
+#include "turnpike/version.h"
+
+namespace turnpike::server {
+namespace {
+
+std::vector<Ip> ips_of(const net::HostAddresses& host) {
+  std::vector<Ip> ips;
+  for (const net::LocalAddress& address : host.addresses) ips.push_back(address.ip);
+  return ips;
+}
+
+// A fleet that shares a secret shares its nonces; else they are this process's own.
+auth::NonceKey make_nonce_key(const config::Config& config) {
+  if (config.stateless_nonce_secret.empty()) return RandomSource().bytes<32>();
+  return stun::sha256(as_bytes(config.stateless_nonce_secret));
+}
+
+relay::RelaySettings make_relay_settings(const config::Config& config) {
+  relay::RelaySettings settings;
+  settings.min_port = config.min_port;
+  settings.max_port = config.max_port;
+  settings.relay_ips = config.relay_ips;
+  for (const config::ExternalIp& external : config.external_ips) {
+    settings.external_ips.push_back({external.external, external.local});
+  }
+  return settings;
+}
+
+turn::KeyTicket to_ticket(uint64_t number) {
+  return {static_cast<uint32_t>(number), static_cast<uint32_t>(number >> 32)};
+}
+
+}  // namespace
+
+Supervisor::Supervisor(config::Config config) : config_(std::move(config)) {}
+
+Result<std::unique_ptr<Supervisor>, std::string> Supervisor::start(config::Config config) {
+  std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config)));
+  if (auto prepared = supervisor->prepare(); !prepared) return unexpected(prepared.error());
+  supervisor->start_threads();
+  return supervisor;
+}
+
+Result<void, std::string> Supervisor::prepare() {
+  auto store = make_user_store(config_);
+  if (!store) return unexpected(store.error());
+  user_store_ = std::move(*store);
+  config_.realm = choose_realm(config_);
+
+  auto host = net::HostAddresses::read();
+  if (!host) return unexpected(host.error().to_string());
+  host_ = std::make_shared<net::HostAddresses>(std::move(*host));
+
+  const uint32_t workers = std::min(config_.relay_threads == 0 ? usable_cpus()
+                                                               : config_.relay_threads,
+                                    turn::RelayDirectory::kMaxWorkers);
+  auto listeners = bind_listeners(config_, workers);
+  if (!listeners) {
+    std::string text;
+    for (const net::SysError& error : listeners.error()) {
+      text += (text.empty() ? "" : "\n") + error.to_string();
+    }
+    return unexpected(text);
+  }
+  endpoints_ = listeners->endpoints;
+
+  const auto settings = make_core_settings(config_, ips_of(*host_), workers);
+  const auth::NonceKey nonce_key = make_nonce_key(config_);
+  const WorkerLinks links = {
+      [this](uint32_t worker, WorkerMessage&& message) {
+        return worker < workers_.size() && workers_[worker]->post(std::move(message));
+      },
+      [this](auth::LookupRequest&& question) {
+        return auth_service_->submit(std::move(question));
+      }};
+  for (uint32_t i = 0; i < workers; ++i) {
+    WorkerSetup setup;
+    setup.index = i;
+    setup.settings = settings;
+    setup.nonce_key = nonce_key;
+    setup.relay_settings = make_relay_settings(config_);
+    setup.host = host_;
+    setup.listeners = std::move(listeners->of_worker[i]);
+    setup.directory = &directory_;
+    setup.reservations = &reservations_;
+    setup.quota = &quota_;
+    setup.links = links;
+    workers_.push_back(std::make_unique<Worker>(std::move(setup)));
+  }
+  auto bell = loop_.make_doorbell([this] { stopping_ = true; });
+  if (!bell) return unexpected(std::string("out of file descriptors"));
+  stop_bell_ = std::move(*bell);
+  return {};
+}
+
+void Supervisor::start_threads() {
+  // The service tells the first state before it answers anybody, and workers that have not begun
+  // to run find it in their mailbox.
+  auth_service_ = std::make_unique<auth::AuthService>(
+      std::move(user_store_), auth::AuthService::Settings{.realm = config_.realm},
+      [this](const auth::LookupAnswer& answer) {
+        // A full mailbox loses the answer: the client asks again.
+        static_cast<void>(
+            workers_[answer.worker]->post(KeyAnswer{to_ticket(answer.ticket), answer.user}));
+      },
+      [this](const std::shared_ptr<const auth::StoreState>& state) {
+        post_to_all([&state] { return NewStoreState{state}; });
+      });
+  for (const auto& worker : workers_) {
+    threads_.emplace_back([&worker] { worker->run(); });
+  }
+  for (const Endpoint& endpoint : endpoints_) {
+    log_info("listening", {{"transport", "udp"}, {"address", endpoint.to_string()}});
+  }
+  log_info("started", {{"version", kVersion},
+                       {"workers", workers_.size()},
+                       {"realm", config_.realm}});
+}
+
+Supervisor::~Supervisor() {
+  // No more answers for workers, then no more workers.
+  auth_service_.reset();
+  for (const auto& worker : workers_) {
+    // A mailbox that is full has a worker that empties it.
+    while (threads_.size() == workers_.size() && !worker->post(Stop{})) std::this_thread::yield();
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Supervisor::run() {
+  watch_signals();
+  watch_addresses();
+  watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
+  while (!stopping_) loop_.run_turn(net::EventLoop::kForever);
+  watches_.clear();
+  log_info("stopping", {{"allocations", allocations()}});
+}
+
+void Supervisor::watch_signals() {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    watches_.push_back(loop_.on_signal(signal, [this] { stopping_ = true; }));
+  }
+  watches_.push_back(loop_.on_signal(SIGHUP, [] {
+    reopen_log();
+    log_info("log_reopened");
+  }));
+  watches_.push_back(loop_.on_signal(SIGUSR1, [this] { drain(); }));
+  watches_.push_back(loop_.on_signal(SIGUSR2, [] {
+    log_info("signal_ignored", {{"signal", "SIGUSR2"}, {"reason", "there are no certificates"}});
+  }));
+}
+
+void Supervisor::watch_addresses() {
+  auto changes = net::AddressChanges::open();
+  if (!changes) {
+    log_warning("addresses_not_watched", {{"reason", changes.error().to_string()}});
+    return;
+  }
+  address_changes_.emplace(std::move(*changes));
+  watches_.push_back(loop_.watch(address_changes_->fd(), [this] {
+    if (address_changes_->take()) on_addresses_changed();
+  }));
+}
+
+void Supervisor::on_addresses_changed() {
+  auto host = net::HostAddresses::read();
+  if (!host) {
+    log_warning("addresses_not_read", {{"reason", host.error().to_string()}});
+    return;
+  }
+  host_ = std::make_shared<net::HostAddresses>(std::move(*host));
+  const auto settings = make_core_settings(config_, ips_of(*host_),
+                                           static_cast<uint32_t>(workers_.size()));
+  post_to_all([&settings] { return NewSettings{settings}; });
+  post_to_all([this] { return NewHostAddresses{host_}; });
+  log_info("addresses_changed", {{"addresses", host_->addresses.size()}});
+}
+
+void Supervisor::on_tick() {
+  reservations_.expire(net::monotonic_now());
+  if (draining_ && allocations() == 0) {
+    log_info("drained");
+    stopping_ = true;
+  }
+}
+
+void Supervisor::drain() {
+  draining_ = true;
+  log_info("draining", {{"allocations", allocations()}});
+  post_to_all([] { return SetAdmission{turn::Admission::closed}; });
+}
+
+template <typename Make>
+void Supervisor::post_to_all(const Make& make) {
+  for (const auto& worker : workers_) {
+    if (!worker->post(WorkerMessage(make()))) log_error("worker_mailbox_full");
+  }
+}
+
+uint64_t Supervisor::allocations() const {
+  uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->allocations();
+  return sum;
+}
+
+}  // namespace turnpike::server

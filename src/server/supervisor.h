@@ -1,0 +1,73 @@
+// The main thread of a server: binds, starts the workers and the auth thread, takes signals, and
+// stops everything again in the right order.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "auth/quota.h"
+#include "auth/store/auth_service.h"
+#include "config/config.h"
+#include "net/event_loop.h"
+#include "net/interfaces.h"
+#include "relay/reservations.h"
+#include "server/worker.h"
+#include "turn/relay_directory.h"
+
+namespace turnpike::server {
+
+class Supervisor {
+ public:
+  // Binds and prepares all that can fail. The error has a line for each thing that did.
+  static Result<std::unique_ptr<Supervisor>, std::string> start(config::Config config);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // Serves until a signal ends it, or until stop().
+  void run();
+
+  // Any thread.
+  void stop() { stop_bell_.ring(); }
+  [[nodiscard]] const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+
+ private:
+  explicit Supervisor(config::Config config);
+  Result<void, std::string> prepare();
+  void start_threads();
+  void watch_signals();
+  void watch_addresses();
+
+  void on_addresses_changed();
+  void on_tick();
+  void drain();
+  // The same letter to every worker.
+  template <typename Make>
+  void post_to_all(const Make& make);
+  [[nodiscard]] uint64_t allocations() const;
+
+  config::Config config_;
+  net::EventLoop loop_;
+  std::shared_ptr<const net::HostAddresses> host_;
+  std::vector<Endpoint> endpoints_;
+
+  // Shared by the workers, so older than they are.
+  turn::RelayDirectory directory_;
+  relay::Reservations reservations_;
+  auth::QuotaLedger quota_;
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<auth::UserStore> user_store_;  // Until the auth service takes it.
+  std::unique_ptr<auth::AuthService> auth_service_;
+  std::vector<std::thread> threads_;
+
+  net::Doorbell stop_bell_;
+  std::optional<net::AddressChanges> address_changes_;
+  std::vector<net::Watch> watches_;
+  bool stopping_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace turnpike::server

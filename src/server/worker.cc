@@ -1,0 +1,202 @@
+#include "server/worker.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "net/clock.h"
+#include "server/event_log.h"
+
+namespace turnpike::server {
+namespace {
+
+// Letters that may wait for one worker: 64 batches from each of a few dozen others.
+constexpr size_t kMailboxCapacity = 4096;
+
+template <typename... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <typename... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+uint64_t to_number(turn::KeyTicket ticket) {
+  return static_cast<uint64_t>(ticket.generation) << 32 | ticket.index;
+}
+
+}  // namespace
+
+Worker::Worker(WorkerSetup setup)
+    : index_(setup.index),
+      links_(std::move(setup.links)),
+      io_(random_.hash_key()),
+      batch_(random_.hash_key()),
+      listeners_(std::move(setup.listeners)),
+      relays_(setup.relay_settings, std::move(setup.host), {loop_, random_, *setup.reservations},
+              [this](turn::RelayId relay) { on_relay_readable(relay); }),
+      server_(std::move(setup.settings),
+              {relays_, *setup.directory, *setup.quota, random_, index_}, setup.nonce_key,
+              net::monotonic_now()),
+      mailbox_(kMailboxCapacity, [this] { doorbell_.ring(); }) {
+  auto doorbell = loop_.make_doorbell([this] { on_mail(); });
+  CHECK(doorbell.has_value());
+  doorbell_ = std::move(*doorbell);
+  for (uint32_t i = 0; i < listeners_.size(); ++i) {
+    watches_.push_back(loop_.watch(listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
+  }
+  watches_.push_back(loop_.every(seconds(1), [this] { server_.on_tick(now(), outbox_); }));
+}
+
+void Worker::run() {
+  while (!stopping_) {
+    loop_.run_turn(net::EventLoop::kForever);
+    finish_turn();
+  }
+  server_.kill(now(), {}, turn::CloseReason::server_stops, outbox_);
+  finish_turn();
+}
+
+const Now& Worker::now() {
+  if (!now_is_known_) {
+    now_ = net::read_clocks();
+    now_is_known_ = true;
+  }
+  return now_;
+}
+
+void Worker::on_listener_readable(uint32_t index) {
+  const net::UdpSocket& listener = listeners_[index];
+  for (const net::RxDatagram& datagram : io_.receive(listeners_[index], slab_)) {
+    const turn::ClientRoute from = {
+        {index, 0},
+        {Transport::udp, datagram.source, {datagram.local_ip, listener.local().port}}};
+    server_.on_client_packet(now(), from, datagram.bytes, outbox_);
+    if (outbox_.nearly_full()) flush();
+  }
+  if (!slab_.wants_reset()) return;
+  flush();
+  slab_.reset();
+}
+
+void Worker::on_relay_readable(turn::RelayId relay) {
+  net::UdpSocket* socket = relays_.find(relay);
+  if (socket == nullptr) return;
+  for (const net::RxDatagram& datagram : io_.receive(*socket, slab_)) {
+    server_.on_peer_packet(now(), relay, datagram.source, datagram.bytes, outbox_);
+    if (outbox_.nearly_full()) flush();
+  }
+  if (!slab_.wants_reset()) return;
+  flush();
+  slab_.reset();
+}
+
+void Worker::flush() {
+  do {
+    send_packets();
+    send_to_workers();
+    effects_.swap(outbox_.effects);
+    outbox_.clear();
+    for (turn::Effect& effect : effects_) carry_out(effect);
+    effects_.clear();
+    report_peer_errors();
+  } while (!outbox_.empty());
+}
+
+void Worker::send_packets() {
+  if (outbox_.to_client.empty() && outbox_.to_peer.empty()) return;
+  for (const turn::ToClient& packet : outbox_.to_client) {
+    net::UdpSocket& socket = listeners_[packet.link.index];
+    const Ip source = socket.local().ip.is_unspecified() ? packet.server_ip : Ip();
+    batch_.add({&socket, packet.client, source, packet.head, packet.body, {}});
+  }
+  for (const turn::ToPeer& packet : outbox_.to_peer) {
+    // An allocation that ended in this turn has taken its socket along.
+    net::UdpSocket* socket = relays_.find(packet.relay);
+    if (socket == nullptr) continue;
+    net::TxMarks marks;
+    marks.dont_fragment = packet.fragmenting == turn::Fragmenting::forbidden;
+    batch_.add({socket, packet.peer, Ip(), {}, packet.payload, marks});
+  }
+  io_.send(batch_, now().mono);
+}
+
+void Worker::send_to_workers() {
+  if (outbox_.to_worker.empty()) return;
+  for (const turn::ToWorker& packet : outbox_.to_worker) {
+    if (packet.worker >= handovers_.size()) handovers_.resize(packet.worker + 1);
+    HandedOver& letter = handovers_[packet.worker];
+    letter.items.push_back({packet.relay, packet.source, packet.payload.size()});
+    letter.bytes.insert(letter.bytes.end(), packet.payload.begin(), packet.payload.end());
+  }
+  for (uint32_t worker = 0; worker < handovers_.size(); ++worker) {
+    HandedOver& letter = handovers_[worker];
+    if (letter.items.empty()) continue;
+    // Media: what does not fit into a full mailbox is lost, as it would be in a full socket.
+    static_cast<void>(links_.post(worker, std::exchange(letter, {})));
+  }
+}
+
+void Worker::report_peer_errors() {
+  for (const net::IcmpError& error : io_.take_errors()) {
+    server_.on_peer_error(now(), relay::relay_of(error.socket_tag), error.destination,
+                          {error.type, error.code, error.data}, outbox_);
+  }
+}
+
+void Worker::carry_out(turn::Effect& effect) {
+  std::visit(Overloaded{[this](turn::FetchKey& fetch) { ask_for_key(fetch); },
+                        [](const turn::AllocationOpened& event) { log_event(event); },
+                        [](const turn::AllocationClosed& event) { log_event(event); },
+                        [this](const auto& event) { log_event(event, now().mono); }},
+             effect);
+}
+
+void Worker::ask_for_key(turn::FetchKey& fetch) {
+  auth::LookupRequest question;
+  question.worker = index_;
+  question.ticket = to_number(fetch.ticket);
+  question.by_userhash = fetch.name.empty();
+  question.name = std::move(fetch.name);
+  question.userhash = fetch.userhash;
+  // A full queue is a store that does not keep up. The request is forgotten in two seconds, and
+  // the client's retransmission asks again.
+  static_cast<void>(links_.ask_users(std::move(question)));
+}
+
+void Worker::on_mail() {
+  mailbox_.take_all(letters_);
+  for (WorkerMessage& letter : letters_) on_message(letter);
+  letters_.clear();
+}
+
+void Worker::on_message(WorkerMessage& message) {
+  std::visit(
+      Overloaded{
+          [this](NewSettings& m) { server_.use_settings(std::move(m.settings)); },
+          [this](NewStoreState& m) { server_.use_store_state(std::move(m.state)); },
+          [this](KeyAnswer& m) { server_.on_key(now(), m.ticket, std::move(m.answer), outbox_); },
+          [this](const HandedOver& m) { on_handed_over(m); },
+          [this](const SetAdmission& m) { server_.set_admission(m.admission); },
+          [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
+          [this](const Stop&) { stopping_ = true; }},
+      message);
+  // Answers may view what the letter holds.
+  flush();
+}
+
+void Worker::on_handed_over(const HandedOver& letter) {
+  ByteView bytes = letter.bytes;
+  for (const HandedOver::Item& item : letter.items) {
+    server_.on_handed_over(now(), item.relay, item.source, bytes.first(item.size), outbox_);
+    bytes = bytes.subspan(item.size);
+    if (outbox_.nearly_full()) flush();
+  }
+}
+
+void Worker::finish_turn() {
+  flush();
+  slab_.reset();
+  now_is_known_ = false;
+}
+
+}  // namespace turnpike::server

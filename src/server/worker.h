@@ -1,0 +1,108 @@
+// One worker: one thread, one event loop, its own listening sockets, its own shard of the protocol
+// core, and the relay sockets of its own allocations. Both legs of every relayed packet run here,
+// without a lock.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "auth/store/auth_service.h"
+#include "base/mailbox.h"
+#include "base/random.h"
+#include "net/event_loop.h"
+#include "net/rx_slab.h"
+#include "net/socket_datagram_io.h"
+#include "net/tx_batch.h"
+#include "relay/relay_sockets.h"
+#include "server/worker_message.h"
+#include "turn/outbox.h"
+#include "turn/server.h"
+
+namespace turnpike::server {
+
+// How a worker reaches others. Both are called on the worker's thread and must not block.
+struct WorkerLinks {
+  // False: that worker's mailbox is full and the message is dropped.
+  std::function<bool(uint32_t worker, WorkerMessage&&)> post;
+  std::function<bool(auth::LookupRequest&&)> ask_users;
+};
+
+struct WorkerSetup {
+  uint32_t index = 0;
+  std::shared_ptr<const turn::Settings> settings;
+  auth::NonceKey nonce_key{};
+  relay::RelaySettings relay_settings;
+  std::shared_ptr<const net::HostAddresses> host;
+  std::vector<net::UdpSocket> listeners;  // Bound; the worker's link ids are their indices.
+  turn::RelayDirectory* directory = nullptr;
+  relay::Reservations* reservations = nullptr;
+  auth::QuotaLedger* quota = nullptr;
+  WorkerLinks links;
+};
+
+class Worker {
+ public:
+  // Everything that can fail has been done by the caller; what is pointed to outlives the worker.
+  explicit Worker(WorkerSetup setup);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Serves until a Stop message; on the worker's own thread.
+  void run();
+
+  // Any thread. False: the mailbox is full.
+  [[nodiscard]] bool post(WorkerMessage&& message) { return mailbox_.send(std::move(message)); }
+
+  // Any thread.
+  [[nodiscard]] const turn::Counters& counters() const { return server_.counters(); }
+  [[nodiscard]] const net::IoCounters& io_counters() const { return io_.counters(); }
+  [[nodiscard]] uint64_t allocations() const {
+    const turn::Counters& c = counters();
+    return c.allocations_opened.get() - c.allocations_closed.get();
+  }
+
+ private:
+  void on_listener_readable(uint32_t index);
+  void on_relay_readable(turn::RelayId relay);
+  void on_mail();
+  void on_message(WorkerMessage& message);
+  void on_handed_over(const HandedOver& letter);
+
+  // Carries out what the outbox holds, until it is empty.
+  void flush();
+  void send_packets();
+  void send_to_workers();
+  void report_peer_errors();
+  void carry_out(turn::Effect& effect);
+  void ask_for_key(turn::FetchKey& fetch);
+  void finish_turn();
+
+  // The time of this turn, read when it is first needed.
+  const Now& now();
+
+  const uint32_t index_;
+  const WorkerLinks links_;
+  RandomSource random_;
+  net::EventLoop loop_;
+  net::SocketDatagramIo io_;
+  net::RxSlab slab_;
+  net::TxBatch batch_;
+  turn::Outbox outbox_;
+  std::vector<net::UdpSocket> listeners_;
+  relay::RelaySockets relays_;
+  turn::Server server_;  // Holds leases on relays_, so it goes first.
+
+  std::vector<turn::Effect> effects_;  // Scratch of flush().
+  std::vector<HandedOver> handovers_;  // Scratch of send_to_workers(); index: worker.
+  std::vector<WorkerMessage> letters_;  // Scratch of on_mail().
+  Now now_{};
+  bool now_is_known_ = false;
+  bool stopping_ = false;
+
+  net::Doorbell doorbell_;
+  Mailbox<WorkerMessage> mailbox_;
+  std::vector<net::Watch> watches_;
+};
+
+}  // namespace turnpike::server

@@ -1,0 +1,48 @@
+// Everything that may be mailed to a worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "auth/user_store.h"
+#include "net/interfaces.h"
+#include "turn/server.h"
+
+namespace turnpike::server {
+
+struct NewSettings {
+  std::shared_ptr<const turn::Settings> settings;
+};
+struct NewStoreState {
+  std::shared_ptr<const auth::StoreState> state;
+};
+struct KeyAnswer {
+  turn::KeyTicket ticket;
+  auth::KeyCache::Answer answer;
+};
+// Datagrams that allocations of another worker sent to relayed addresses of this one.
+struct HandedOver {
+  struct Item {
+    turn::RelayId relay;
+    Endpoint source;
+    size_t size;
+  };
+  std::vector<Item> items;
+  std::vector<uint8_t> bytes;  // The payloads, one after the other.
+};
+struct SetAdmission {
+  turn::Admission admission;
+};
+// Relayed addresses are chosen from these from now on.
+struct NewHostAddresses {
+  std::shared_ptr<const net::HostAddresses> host;
+};
+struct Stop {};
+
+using WorkerMessage = std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, SetAdmission,
+                                   NewHostAddresses, Stop>;
+
+}  // namespace turnpike::server

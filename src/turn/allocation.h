@@ -1,0 +1,68 @@
+// One allocation (RFC 8656 section 6). Everything it took from the outside is a lease, so that
+// destroying it gives all of it back, in whatever order things happen.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "auth/credentials.h"
+#include "auth/quota.h"
+#include "base/slab.h"
+#include "base/time.h"
+#include "base/timer_wheel.h"
+#include "stun/types.h"
+#include "turn/permissions.h"
+#include "turn/relay_ports.h"
+#include "turn/route.h"
+
+namespace turnpike::turn {
+
+struct Traffic {
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+
+  void add(size_t size) {
+    ++packets;
+    bytes += size;
+  }
+};
+
+// The timer node is a base so that the wheel's node leads back to its allocation.
+struct Allocation : TimerNode {
+  SlabHandle handle;
+  ClientRoute route;
+  stun::TransactionId made_by{};  // RFC 8656 section 7.2: to know a retransmission.
+  ReservationToken reservation = 0;    // 0: none was made.
+  std::optional<stun::ErrorCode> address_error;  // For the family that could not be had.
+  IpFamily missing_family = IpFamily::v6;
+
+  std::string user;
+  auth::UserKeys keys;
+
+  Instant opened;
+  Instant deadline;
+
+  // One, or two of different families (ADDITIONAL-ADDRESS-FAMILY).
+  std::array<RelayLease, 2> relays;
+  auth::QuotaLease quota;
+
+  Permissions permissions;
+  Channels channels;
+
+  Traffic from_client;
+  Traffic to_client;
+
+  // The relayed address of that family; nullptr: there is none.
+  [[nodiscard]] const RelayLease* relay_for(IpFamily family) const {
+    for (const RelayLease& relay : relays) {
+      if (relay && relay.external().ip.family() == family) return &relay;
+    }
+    return nullptr;
+  }
+};
+
+static_assert(sizeof(Allocation) <= 1024, "an allocation is meant to stay under 1 KiB");
+
+}  // namespace turnpike::turn

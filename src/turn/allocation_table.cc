@@ -1,0 +1,70 @@
+#include "turn/allocation_table.h"
+
+#include "base/check.h"
+
+namespace turnpike::turn {
+
+AllocationTable::AllocationTable(const HashKey& hash_key, RelayDirectory& directory,
+                                 uint32_t worker, Instant start)
+    : directory_(directory),
+      worker_(worker),
+      wheel_(start),
+      by_tuple_(0, FiveTupleHash{hash_key}) {}
+
+AllocationTable::~AllocationTable() {
+  for_each([this](Allocation& allocation) {
+    for (const RelayLease& relay : allocation.relays) {
+      if (relay) directory_.clear(relay.external());
+    }
+  });
+}
+
+Allocation* AllocationTable::find(const FiveTuple& tuple) {
+  const auto it = by_tuple_.find(tuple);
+  return it == by_tuple_.end() ? nullptr : slab_.find(it->second);
+}
+
+Allocation* AllocationTable::find(RelayId relay) {
+  if (relay.index >= by_relay_.size()) return nullptr;
+  const RelayEntry& entry = by_relay_[relay.index];
+  return entry.generation == relay.generation ? slab_.find(entry.allocation) : nullptr;
+}
+
+const RelayLease* AllocationTable::lease_of(const Allocation& allocation, RelayId relay) {
+  for (const RelayLease& lease : allocation.relays) {
+    if (lease && lease.id() == relay) return &lease;
+  }
+  return nullptr;
+}
+
+Allocation& AllocationTable::create(const ClientRoute& route, Instant deadline) {
+  const SlabHandle handle = slab_.emplace();
+  Allocation& allocation = *slab_.find(handle);
+  allocation.handle = handle;
+  allocation.route = route;
+  allocation.deadline = deadline;
+  CHECK(by_tuple_.emplace(route.tuple, handle).second);
+  wheel_.schedule(allocation, deadline);
+  return allocation;
+}
+
+void AllocationTable::publish_relays(Allocation& allocation) {
+  for (const RelayLease& relay : allocation.relays) {
+    if (!relay) continue;
+    if (relay.id().index >= by_relay_.size()) by_relay_.resize(relay.id().index + 1);
+    by_relay_[relay.id().index] = {relay.id().generation, allocation.handle};
+    directory_.set(relay.external(), relay.local().ip, {worker_, relay.id()});
+  }
+}
+
+void AllocationTable::erase(Allocation& allocation) {
+  for (const RelayLease& relay : allocation.relays) {
+    if (!relay) continue;
+    directory_.clear(relay.external());
+    if (relay.id().index < by_relay_.size()) by_relay_[relay.id().index] = {};
+  }
+  by_tuple_.erase(allocation.route.tuple);
+  slab_.erase(allocation.handle);
+}
+
+}  // namespace turnpike::turn

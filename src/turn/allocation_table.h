@@ -1,0 +1,74 @@
+// All allocations of one worker: the only owner, and the only place where one ends.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "base/five_tuple.h"
+#include "base/slab.h"
+#include "base/timer_wheel.h"
+#include "turn/allocation.h"
+#include "turn/relay_directory.h"
+
+namespace turnpike::turn {
+
+class AllocationTable {
+ public:
+  AllocationTable(const HashKey& hash_key, RelayDirectory& directory, uint32_t worker,
+                  Instant start);
+  ~AllocationTable();
+  AllocationTable(const AllocationTable&) = delete;
+  AllocationTable& operator=(const AllocationTable&) = delete;
+
+  [[nodiscard]] Allocation* find(const FiveTuple& tuple);
+  [[nodiscard]] Allocation* find(RelayId relay);
+  // The lease within `find(relay)` that `relay` names.
+  [[nodiscard]] static const RelayLease* lease_of(const Allocation& allocation, RelayId relay);
+
+  // A new allocation for `route`, with no address yet. Requires that the tuple has none.
+  Allocation& create(const ClientRoute& route, Instant deadline);
+  // Makes the allocation reachable by its relays. Called once, when they are set.
+  void publish_relays(Allocation& allocation);
+  void erase(Allocation& allocation);
+
+  // Calls `expired` for each allocation whose deadline has passed; it is erased afterwards.
+  template <typename Expired>
+  void advance(Instant now, Expired&& expired) {
+    wheel_.advance(now, [&](TimerNode& node) {
+      auto& allocation = static_cast<Allocation&>(node);
+      if (now < allocation.deadline) {
+        wheel_.schedule(allocation, allocation.deadline);
+        return;
+      }
+      expired(allocation);
+      erase(allocation);
+    });
+  }
+
+  // A shorter deadline has to be filed anew; a longer one re-files itself.
+  void deadline_shortened(Allocation& allocation) {
+    wheel_.schedule(allocation, allocation.deadline);
+  }
+
+  [[nodiscard]] size_t size() const { return slab_.size(); }
+
+  template <typename Visit>
+  void for_each(Visit&& visit) {
+    slab_.for_each([&](SlabHandle, Allocation& allocation) { visit(allocation); });
+  }
+
+ private:
+  struct RelayEntry {
+    uint32_t generation = 0;
+    SlabHandle allocation;
+  };
+
+  RelayDirectory& directory_;
+  uint32_t worker_;
+  TimerWheel wheel_;
+  Slab<Allocation> slab_;
+  std::unordered_map<FiveTuple, SlabHandle, FiveTupleHash> by_tuple_;
+  std::vector<RelayEntry> by_relay_;  // Index: RelayId::index.
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,49 @@
+#include "turn/authenticate.h"
+
+namespace turnpike::turn {
+namespace {
+
+using stun::ErrorCode;
+
+void report_wrong_credentials(const Request& request, Core& core) {
+  core.counters.wrong_credentials.add();
+  const auto name = request.message.find(stun::AttributeType::username);
+  request.out.effects.emplace_back(
+      CredentialsRefused{request.from.tuple, name ? std::string(as_text(*name)) : std::string()});
+}
+
+}  // namespace
+
+Gate::Passed Gate::pass(const Request& request, Core& core) {
+  const Settings& settings = *core.settings;
+  if (settings.auth == AuthMode::none) return AuthenticatedRequest(request, std::nullopt);
+
+  const Allocation* allocation = core.allocations.find(request.from.tuple);
+  std::optional<auth::KnownOwner> owner;
+  if (allocation != nullptr) owner.emplace(auth::KnownOwner{allocation->user, allocation->keys});
+
+  auth::Verdict verdict =
+      auth::LongTerm(core.mint, core.keys)
+          .check(core.policy, request.message, request.from.tuple.client, request.now,
+                 owner ? &*owner : nullptr);
+  if (auto* needed = std::get_if<auth::NeedsKey>(&verdict)) return std::move(*needed);
+  if (const auto* refused = std::get_if<auth::Refused>(&verdict)) return Reject{refused->code};
+  if (const auto* challenged = std::get_if<auth::Challenged>(&verdict)) {
+    if (challenged->wrong_credentials) report_wrong_credentials(request, core);
+    return Challenge{challenged->code};
+  }
+  auto& who = std::get<auth::Identity>(verdict);
+  // A session outlives its time-limited name, unless the operator wants it otherwise: what the name
+  // can no longer do is begin one.
+  const bool continues = allocation != nullptr && allocation->user == who.name &&
+                         request.message.method() != stun::Method::allocate;
+  if (who.expired && (settings.strict_expiry || !continues)) {
+    report_wrong_credentials(request, core);
+    return Challenge{ErrorCode::unauthenticated};
+  }
+  Request covered = request;
+  covered.message = request.message.limit_to(who.covered);
+  return AuthenticatedRequest(covered, std::move(who));
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,81 @@
+#include "turn/core.h"
+
+#include <algorithm>
+
+namespace turnpike::turn {
+
+Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::NonceKey& nonce_key,
+           Instant start)
+    : settings(std::move(s)),
+      services(sv),
+      keys(kKeyCacheGeneration, kKeyCacheLifetime, sv.random.hash_key()),
+      mint(nonce_key, settings->nonce_lifetime),
+      allocations(sv.random.hash_key(), sv.directory, sv.worker, start),
+      error_limiter(settings->error_limit, sv.random.hash_key()),
+      binding_limiter(settings->binding_limit, sv.random.hash_key()) {}
+
+std::string_view to_string(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::deleted: return "deleted";
+    case CloseReason::expired: return "expired";
+    case CloseReason::link_closed: return "link-closed";
+    case CloseReason::killed: return "killed";
+    case CloseReason::server_stops: return "server-stops";
+  }
+  return "?";
+}
+
+PeerDecision decide_peer(const Endpoint& peer, const Core& core) {
+  const PeerPolicy& policy = *core.settings->peers;
+  PeerDecision decision{policy.judge(peer.ip), peer, PeerReach::network};
+  const auto external = core.services.directory.external_form(peer.ip);
+  if (!external) return decision;
+
+  decision.peer.ip = *external;
+  if (policy.judge(*external) == PeerReason::denied_by_rule) {
+    decision.reason = PeerReason::denied_by_rule;
+  }
+  if (decision.reason == PeerReason::denied_by_rule) return decision;
+  if (decision.reason == PeerReason::allowed) {
+    decision.reach = PeerReach::own_relay_or_network;
+    return decision;
+  }
+  // The one exception to the rule about our own addresses: an allocation that lives there.
+  decision.reach = PeerReach::own_relay;
+  if (core.services.directory.find(decision.peer)) decision.reason = PeerReason::allowed;
+  return decision;
+}
+
+tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest& request,
+                                   const PeerDecision& decision, Core& core) {
+  core.counters.peers_refused.add();
+  request.out.effects.emplace_back(PeerRefused{request.from.tuple, std::string(request.user()),
+                                               decision.peer, decision.reason});
+  return reject(stun::ErrorCode::forbidden);
+}
+
+void close_allocation(Allocation& allocation, CloseReason reason, Instant now, Core& core,
+                      Outbox& out) {
+  core.counters.allocations_closed.add();
+  out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user, reason,
+                                            now - allocation.opened, allocation.from_client,
+                                            allocation.to_client});
+  core.allocations.erase(allocation);
+}
+
+Result<Allocation*, Reject> allocation_of(const AuthenticatedRequest& request, Core& core) {
+  Allocation* allocation = core.allocations.find(request.from.tuple);
+  if (allocation == nullptr || allocation->deadline <= request.now.mono) {
+    return reject(stun::ErrorCode::allocation_mismatch);
+  }
+  if (allocation->user != request.user()) return reject(stun::ErrorCode::wrong_credentials);
+  return allocation;
+}
+
+seconds granted_lifetime(std::optional<uint32_t> wanted_s, const Settings& settings) {
+  const seconds floor = std::min(kDefaultLifetime, settings.max_lifetime);
+  if (!wanted_s) return floor;
+  return std::clamp(seconds(*wanted_s), floor, settings.max_lifetime);
+}
+
+}  // namespace turnpike::turn

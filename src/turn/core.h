@@ -1,0 +1,91 @@
+// The state that all handlers of one worker work on. Owned by Server.
+#pragma once
+
+#include <memory>
+
+#include "auth/key_cache.h"
+#include "auth/long_term.h"
+#include "auth/nonce.h"
+#include "auth/quota.h"
+#include "base/random.h"
+#include "turn/allocation_table.h"
+#include "turn/counters.h"
+#include "turn/relay_directory.h"
+#include "turn/relay_ports.h"
+#include "turn/reply_limiter.h"
+#include "turn/request.h"
+#include "turn/settings.h"
+
+namespace turnpike::turn {
+
+// What the core is given; all of it outlives the server.
+struct Services {
+  RelayPorts& ports;
+  RelayDirectory& directory;
+  auth::QuotaLedger& quota;
+  RandomSource& random;
+  uint32_t worker = 0;
+};
+
+// RFC 8656 section 7.2 allows refusing: while draining, or while the external address is unknown.
+enum class Admission : uint8_t { open, closed };
+
+struct Core {
+  Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::NonceKey& nonce_key,
+       Instant start);
+
+  std::shared_ptr<const Settings> settings;
+  Services services;
+  Admission admission = Admission::open;
+  Counters counters;
+  auth::KeyCache keys;
+  auth::NonceMint mint;
+  auth::LongTermPolicy policy;
+  AllocationTable allocations;
+  ReplyLimiter error_limiter;
+  ReplyLimiter binding_limiter;
+};
+
+// The handlers; each file is one section of the RFC. `success` is an empty success response.
+Outcome handle_allocate(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
+Outcome handle_refresh(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
+Outcome handle_create_permission(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
+Outcome handle_channel_bind(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
+Outcome handle_binding(const Request&, Core&, stun::MessageBuilder& success);
+
+// Binding in the form of RFC 3489.
+void answer_classic_binding(const Request&, Core&);
+
+// Send indications never get an answer.
+void handle_send(const Request&, Core&);
+
+// The data path.
+void relay_from_client(const Now&, const ClientRoute&, ByteView packet, Core&, Outbox&);
+// `origin` is where the datagram came from: the kernel, or another allocation of ours.
+enum class PeerOrigin : uint8_t { network, own_relay };
+void relay_from_peer(const Now&, RelayId, const Endpoint& peer, ByteView payload, PeerOrigin origin,
+                     Core&, Outbox&);
+// Sends to a permitted peer by whichever way it is to be reached.
+void send_to_peer(Allocation&, const Endpoint& peer, PeerReach reach, ByteView payload,
+                  Fragmenting fragmenting, const Now&, Core&, Outbox&);
+
+// What becomes of a peer address that a client names.
+struct PeerDecision {
+  PeerReason reason = PeerReason::allowed;
+  Endpoint peer;  // Our own relay addresses in their external form.
+  PeerReach reach = PeerReach::network;
+};
+PeerDecision decide_peer(const Endpoint& peer, const Core&);
+// Counts the refusal and reports it.
+tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest&, const PeerDecision&, Core&);
+
+// Ends an allocation and reports it.
+void close_allocation(Allocation&, CloseReason, Instant now, Core&, Outbox&);
+
+// RFC 8656 section 5: the allocation that a request is about, or why there is none for it.
+Result<Allocation*, Reject> allocation_of(const AuthenticatedRequest&, Core&);
+
+// RFC 8656 sections 7.2 and 8.2: a wish raised to the default and cut to the maximum.
+seconds granted_lifetime(std::optional<uint32_t> wanted_s, const Settings&);
+
+}  // namespace turnpike::turn

@@ -1,0 +1,68 @@
+// What the core wants done besides sending: plain values, carried out by the worker after the batch.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "stun/integrity.h"
+#include "turn/allocation.h"
+#include "turn/peer_policy.h"
+#include "turn/route.h"
+
+namespace turnpike::turn {
+
+// A waiting request; the answer goes to Server::on_key.
+struct KeyTicket {
+  uint32_t index = 0;
+  uint32_t generation = 0;
+};
+
+struct FetchKey {
+  KeyTicket ticket;
+  std::string name;  // Empty: by userhash.
+  stun::Sha256Mac userhash{};
+};
+
+struct AllocationOpened {
+  FiveTuple tuple;
+  std::string user;
+  std::vector<Endpoint> relayed;
+};
+
+enum class CloseReason : uint8_t { deleted, expired, link_closed, killed, server_stops };
+std::string_view to_string(CloseReason reason);
+
+struct AllocationClosed {
+  FiveTuple tuple;
+  std::string user;
+  CloseReason reason;
+  Duration lasted;
+  Traffic from_client;
+  Traffic to_client;
+};
+
+struct CredentialsRefused {
+  FiveTuple tuple;
+  std::string user;  // As the client gave it; empty for a userhash.
+};
+
+struct RequestRefused {
+  FiveTuple tuple;
+  std::string user;
+  stun::Method method;
+  stun::ErrorCode code;
+};
+
+struct PeerRefused {
+  FiveTuple tuple;
+  std::string user;
+  Endpoint peer;
+  PeerReason reason;
+};
+
+using Effect = std::variant<FetchKey, AllocationOpened, AllocationClosed, CredentialsRefused,
+                            RequestRefused, PeerRefused>;
+
+}  // namespace turnpike::turn

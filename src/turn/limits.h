@@ -1,0 +1,42 @@
+// Every cap of the protocol core, with its reason. Each is counted when it is hit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace turnpike::turn {
+
+// RFC 8656 section 3.2: the default lifetime; a smaller wish is raised to it.
+constexpr seconds kDefaultLifetime{600};
+// RFC 8656 section 7.2 recommends at most an hour.
+constexpr seconds kMaxLifetime{3600};
+constexpr seconds kPermissionLifetime{300};  // RFC 8656 section 9.
+constexpr seconds kChannelLifetime{600};     // RFC 8656 section 12.
+constexpr seconds kReservationLifetime{30};  // RFC 8656 section 7.2, the least it allows.
+
+// A browser in a large conference talks to a few dozen peers; a scanner wants thousands.
+constexpr size_t kMaxPermissions = 256;
+constexpr size_t kMaxChannels = 256;
+
+// Requests that wait for the user store. They are copies, so both number and size are bounded; a
+// client asks again after 500 ms, and by then the answer is there.
+constexpr size_t kMaxParkedRequests = 1024;
+constexpr size_t kMaxParkedSize = 2048;
+constexpr seconds kParkedLifetime{2};
+
+// Users remembered per worker: twice this many at most, about 300 bytes each.
+constexpr size_t kKeyCacheGeneration = 8192;
+constexpr seconds kKeyCacheLifetime{600};
+
+// The longest answer: an Allocate success with two IPv6 addresses, a nonce and SHA-256 integrity
+// stays below 400 bytes; UNKNOWN-ATTRIBUTES is the only list and is capped.
+constexpr size_t kMaxReplySize = 768;
+constexpr size_t kMaxUnknownAttributes = 16;
+
+// A peer's datagram must still fit a Data indication, whose length field has 16 bits. What is larger
+// is dropped whole, never cut.
+constexpr size_t kMaxRelayedPayload = 65480;
+
+}  // namespace turnpike::turn

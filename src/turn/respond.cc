@@ -1,0 +1,193 @@
+#include "turn/respond.h"
+
+#include <algorithm>
+#include <array>
+
+namespace turnpike::turn {
+namespace {
+
+using stun::AttributeType;
+using stun::Class;
+using stun::ErrorCode;
+using stun::MessageBuilder;
+
+// What a request to this server may carry. Response attributes and those of extensions that are not
+// served are as unknown to it as numbers that nobody has assigned.
+constexpr std::array kKnown = {
+    AttributeType::mapped_address,
+    AttributeType::username,
+    AttributeType::message_integrity,
+    AttributeType::channel_number,
+    AttributeType::lifetime,
+    AttributeType::xor_peer_address,
+    AttributeType::data,
+    AttributeType::realm,
+    AttributeType::nonce,
+    AttributeType::requested_address_family,
+    AttributeType::even_port,
+    AttributeType::requested_transport,
+    AttributeType::dont_fragment,
+    AttributeType::message_integrity_sha256,
+    AttributeType::password_algorithm,
+    AttributeType::userhash,
+    AttributeType::reservation_token,
+    AttributeType::priority,       // RFC 8445: a connectivity check may lose its way to us.
+    AttributeType::use_candidate,
+};
+
+void add_tail(const Request& request, const Core& core, MessageBuilder& answer,
+              const auth::Identity* who) {
+  if (!core.settings->software.empty()) {
+    answer.add(AttributeType::software, core.settings->software);
+  }
+  if (who != nullptr) {
+    if (who->integrity == stun::IntegrityKind::sha256) {
+      answer.add_integrity_sha256(who->key());
+    } else {
+      answer.add_integrity_sha1(who->key());
+    }
+  }
+  if (core.settings->always_fingerprint || request.message.has(AttributeType::fingerprint)) {
+    answer.add_fingerprint();
+  }
+}
+
+void send(const Request& request, ByteView answer) {
+  const ClientRoute& to = request.from;
+  request.out.to_client.push_back(
+      {to.link, to.tuple.client, to.tuple.server.ip, answer, {}, Precious::yes});
+}
+
+// Room for one answer in the outbox, of which the unused part goes back.
+class Reply {
+ public:
+  Reply(const Request& request, Core& core, Class message_class)
+      : request_(request),
+        core_(core),
+        room_(request.out.claim(kMaxReplySize)),
+        builder_(room_, request.message.method(), message_class,
+                 request.message.transaction_id()) {}
+
+  MessageBuilder& builder() { return builder_; }
+
+  // Completes the answer and sends it; `who` seals it.
+  void send_sealed_by(const auth::Identity* who) {
+    add_tail(request_, core_, builder_, who);
+    const ByteView bytes = builder_.finish();
+    if (bytes.empty()) {
+      core_.counters.drop_outbox_full.add();
+      return;
+    }
+    request_.out.give_back(room_.size() - bytes.size());
+    send(request_, bytes);
+  }
+
+  void discard() { request_.out.give_back(room_.size()); }
+
+ private:
+  const Request& request_;
+  Core& core_;
+  ByteSpan room_;
+  MessageBuilder builder_;
+};
+
+void count_error(ErrorCode code, Counters& counters) {
+  counters.errors.add();
+  if (code == ErrorCode::unauthenticated) counters.challenges.add();
+  if (code == ErrorCode::stale_nonce) counters.stale_nonces.add();
+  if (code == ErrorCode::allocation_quota_reached) counters.quota_refusals.add();
+  if (code == ErrorCode::insufficient_capacity) counters.capacity_refusals.add();
+}
+
+void add_error(const Reject& rejection, const Core& core, MessageBuilder& answer) {
+  answer.add_error(rejection.code,
+                   core.settings->reason_phrases ? stun::reason(rejection.code) : "");
+  if (!rejection.unknown.empty()) answer.add_unknown_attributes(rejection.unknown);
+}
+
+void send_rejection(const AuthenticatedRequest& request, const Reject& rejection, Core& core) {
+  Reply reply(request, core, Class::error);
+  count_error(rejection.code, core.counters);
+  add_error(rejection, core, reply.builder());
+  reply.send_sealed_by(request.identity());
+  request.out.effects.emplace_back(RequestRefused{request.from.tuple, std::string(request.user()),
+                                                  request.message.method(), rejection.code});
+}
+
+}  // namespace
+
+std::vector<AttributeType> unknown_attributes(const stun::MessageView& message) {
+  std::vector<AttributeType> unknown;
+  for (const stun::Attribute& attribute : message) {
+    if (!stun::is_required(attribute.type)) continue;
+    if (std::find(kKnown.begin(), kKnown.end(), attribute.type) != kKnown.end()) continue;
+    if (std::find(unknown.begin(), unknown.end(), attribute.type) != unknown.end()) continue;
+    unknown.push_back(attribute.type);
+    if (unknown.size() == kMaxUnknownAttributes) break;
+  }
+  return unknown;
+}
+
+void respond_authenticated(const AuthenticatedRequest& request, Handler handler, Core& core) {
+  auto unknown = unknown_attributes(request.message);
+  if (!unknown.empty()) {
+    return send_rejection(request, Reject{ErrorCode::unknown_attribute, std::move(unknown)}, core);
+  }
+  Reply success(request, core, Class::success);
+  const Outcome outcome = handler(request, core, success.builder());
+  if (outcome) {
+    core.counters.successes.add();
+    return success.send_sealed_by(request.identity());
+  }
+  success.discard();
+  send_rejection(request, outcome.error(), core);
+}
+
+void respond_binding(const Request& request, Core& core) {
+  auto unknown = unknown_attributes(request.message);
+  if (!unknown.empty()) {
+    return respond_stranger(request, Reject{ErrorCode::unknown_attribute, std::move(unknown)},
+                            core);
+  }
+  if (!core.binding_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
+    return core.counters.drop_rate_limited.add();
+  }
+  Reply success(request, core, Class::success);
+  const Outcome outcome = handle_binding(request, core, success.builder());
+  if (!outcome) {
+    success.discard();
+    return respond_stranger(request, outcome.error(), core);
+  }
+  core.counters.binding_successes.add();
+  success.send_sealed_by(nullptr);
+}
+
+void respond_stranger(const Request& request, const Reject& rejection, Core& core) {
+  if (!core.error_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
+    return core.counters.drop_rate_limited.add();
+  }
+  Reply reply(request, core, Class::error);
+  count_error(rejection.code, core.counters);
+  add_error(rejection, core, reply.builder());
+  reply.send_sealed_by(nullptr);
+}
+
+void respond_challenge(const Request& request, ErrorCode code, Core& core) {
+  if (!core.error_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
+    return core.counters.drop_rate_limited.add();
+  }
+  Reply reply(request, core, Class::error);
+  count_error(code, core.counters);
+  MessageBuilder& answer = reply.builder();
+  add_error(Reject{code}, core, answer);
+  answer.add(AttributeType::realm, core.settings->realm);
+  const auth::SecurityFeatures offered = core.policy.offered;
+  answer.add(AttributeType::nonce,
+             core.mint.issue(offered, request.from.tuple.client, request.now.wall));
+  if (offered.password_algorithms) {
+    answer.add_password_algorithms(auth::LongTermPolicy::kAlgorithms);
+  }
+  reply.send_sealed_by(nullptr);
+}
+
+}  // namespace turnpike::turn

@@ -1,0 +1,25 @@
+// Turns what handlers answer into bytes for the client.
+#pragma once
+
+#include "turn/core.h"
+
+namespace turnpike::turn {
+
+using Handler = Outcome (*)(const AuthenticatedRequest&, Core&, stun::MessageBuilder&);
+
+// Runs `handler` and sends its success or its rejection, sealed with the request's credentials.
+void respond_authenticated(const AuthenticatedRequest& request, Handler handler, Core& core);
+
+// Binding without credentials, under the limit for strangers.
+void respond_binding(const Request& request, Core& core);
+
+// An error to somebody who has not shown credentials: unsealed, and limited by source.
+void respond_stranger(const Request& request, const Reject& rejection, Core& core);
+
+// 401 or 438 with what the client needs to try again.
+void respond_challenge(const Request& request, stun::ErrorCode code, Core& core);
+
+// RFC 8489 section 6.3.1: the required attributes that we do not understand.
+std::vector<stun::AttributeType> unknown_attributes(const stun::MessageView& message);
+
+}  // namespace turnpike::turn

@@ -1,0 +1,24 @@
+// How the core names the way to a client, without knowing what it is made of.
+#pragma once
+
+#include <cstdint>
+
+#include "base/five_tuple.h"
+
+namespace turnpike::turn {
+
+// A socket or connection of the worker. Only the worker looks inside.
+struct LinkId {
+  uint32_t index = 0;
+  uint32_t generation = 0;
+
+  friend bool operator==(const LinkId&, const LinkId&) = default;
+};
+
+// The tuple is the client's identity; the link is where answers go.
+struct ClientRoute {
+  LinkId link;
+  FiveTuple tuple;
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,246 @@
+#include "turn/server.h"
+
+#include "stun/builder.h"
+#include "stun/demux.h"
+#include "turn/authenticate.h"
+#include "turn/respond.h"
+
+namespace turnpike::turn {
+namespace {
+
+using stun::Class;
+using stun::ErrorCode;
+using stun::Method;
+
+Outcome handle_authenticated_binding(const AuthenticatedRequest& request, Core& core,
+                                     stun::MessageBuilder& success) {
+  return handle_binding(request, core, success);
+}
+
+// nullptr: we do not know the method, or do not serve it.
+Handler handler_for(Method method) {
+  switch (method) {
+    case Method::binding: return handle_authenticated_binding;
+    case Method::allocate: return handle_allocate;
+    case Method::refresh: return handle_refresh;
+    case Method::create_permission: return handle_create_permission;
+    case Method::channel_bind: return handle_channel_bind;
+    case Method::send:
+    case Method::data:
+    case Method::connect:
+    case Method::connection_bind:
+    case Method::connection_attempt: break;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Server::Server(std::shared_ptr<const Settings> settings, const Services& services,
+               const auth::NonceKey& nonce_key, Instant start)
+    : core_(std::move(settings), services, nonce_key, start),
+      store_state_(std::make_shared<auth::StoreState>()) {
+  update_policy();
+}
+
+void Server::update_policy() {
+  const Settings& settings = *core_.settings;
+  const auth::StoreState& store = *store_state_;
+  auth::LongTermPolicy policy;
+  policy.realm = settings.realm;
+  policy.separator = settings.secret_separator;
+  policy.shared_secrets = settings.shared_secrets;
+  policy.shared_secrets.insert(policy.shared_secrets.end(), store.shared_secrets.begin(),
+                               store.shared_secrets.end());
+  policy.has_stored_users = store.has_users;
+  // A realm may offer only what every user of it can do, and the hash of a name that carries its
+  // own expiry cannot be looked up.
+  policy.offered.password_algorithms = store.all_users_have_sha256;
+  policy.offered.username_anonymity =
+      store.has_users && store.all_users_have_sha256 && policy.shared_secrets.empty();
+  core_.policy = std::move(policy);
+  core_.keys.clear();
+}
+
+void Server::use_settings(std::shared_ptr<const Settings> settings) {
+  core_.settings = std::move(settings);
+  update_policy();
+}
+
+void Server::use_store_state(std::shared_ptr<const auth::StoreState> state) {
+  store_state_ = std::move(state);
+  update_policy();
+}
+
+void Server::on_client_packet(const Now& now, const ClientRoute& from, ByteView packet,
+                              Outbox& out) noexcept {
+  core_.counters.client_packets.add();
+  core_.counters.client_bytes.add(packet.size());
+  receive(now, from, packet, Patience::may_wait, out);
+}
+
+void Server::receive(const Now& now, const ClientRoute& from, ByteView packet, Patience patience,
+                     Outbox& out) {
+  switch (stun::classify_datagram(packet)) {
+    case stun::PacketKind::channel_data:
+      return relay_from_client(now, from, packet, core_, out);
+    case stun::PacketKind::stun: return receive_stun(now, from, packet, patience, out);
+    case stun::PacketKind::dtls:
+    case stun::PacketKind::junk: break;
+  }
+  core_.counters.drop_malformed.add();
+}
+
+void Server::receive_stun(const Now& now, const ClientRoute& from, ByteView packet,
+                          Patience patience, Outbox& out) {
+  const auto message = stun::MessageView::parse(packet);
+  if (!message) {
+    if (message.error() != stun::ParseError::no_cookie) return core_.counters.drop_malformed.add();
+    const auto classic = stun::MessageView::parse_classic(packet);
+    const bool served = core_.settings->classic_stun && core_.settings->serve_binding && classic &&
+                        classic->method() == Method::binding &&
+                        classic->message_class() == Class::request;
+    if (!served) return core_.counters.drop_classic_stun.add();
+    return answer_classic_binding({now, from, *classic, out}, core_);
+  }
+  const Request request = {now, from, *message, out};
+  switch (message->message_class()) {
+    case Class::request: return on_request(request, patience);
+    case Class::indication:
+      if (message->method() == Method::send && core_.settings->serve_turn) {
+        return handle_send(request, core_);
+      }
+      break;
+    // RFC 8489 section 6.3: a server has no transaction that these could belong to.
+    case Class::success:
+    case Class::error: break;
+  }
+  core_.counters.drop_not_for_servers.add();
+}
+
+void Server::on_request(const Request& request, Patience patience) {
+  const Method method = request.message.method();
+  const Settings& settings = *core_.settings;
+  const bool is_binding = method == Method::binding;
+  const bool served = is_binding ? settings.serve_binding : settings.serve_turn;
+  if (handler_for(method) == nullptr || !served) return core_.counters.drop_unknown_method.add();
+  if (is_binding) core_.counters.binding_requests.add();
+  if (is_binding && !settings.authenticate_binding) return respond_binding(request, core_);
+  core_.counters.requests.add();
+  on_credentialed(request, patience);
+}
+
+void Server::on_credentialed(const Request& request, Patience patience) {
+  auto passed = Gate::pass(request, core_);
+  if (auto* needed = std::get_if<auth::NeedsKey>(&passed)) {
+    return park(request, std::move(*needed), patience);
+  }
+  if (const auto* challenge = std::get_if<Challenge>(&passed)) {
+    return respond_challenge(request, challenge->code, core_);
+  }
+  if (const auto* rejection = std::get_if<Reject>(&passed)) {
+    return respond_stranger(request, *rejection, core_);
+  }
+  respond_authenticated(std::get<AuthenticatedRequest>(passed),
+                        handler_for(request.message.method()), core_);
+}
+
+void Server::park(const Request& request, auth::NeedsKey needed, Patience patience) {
+  if (patience == Patience::has_waited) return core_.counters.drop_parked_late.add();
+  const ByteView packet = request.message.bytes();
+  if (parked_.size() >= kMaxParkedRequests || packet.size() > kMaxParkedSize) {
+    return core_.counters.drop_parked_full.add();
+  }
+  const SlabHandle handle =
+      parked_.emplace(Parked{request.from, {packet.begin(), packet.end()},
+                             std::move(needed.cache_key), request.now.mono + kParkedLifetime});
+  request.out.effects.emplace_back(
+      FetchKey{{handle.index, handle.generation}, std::move(needed.name), needed.userhash});
+}
+
+void Server::on_key(const Now& now, KeyTicket ticket, auth::KeyCache::Answer answer,
+                    Outbox& out) noexcept {
+  const SlabHandle handle = {ticket.index, ticket.generation};
+  Parked* waiting = parked_.find(handle);
+  if (waiting == nullptr) return;
+  const Parked parked = std::move(*waiting);
+  parked_.erase(handle);
+  core_.keys.put(parked.cache_key, std::move(answer), now.mono);
+  receive(now, parked.from, parked.packet, Patience::has_waited, out);
+}
+
+void Server::on_peer_packet(const Now& now, RelayId relay, const Endpoint& peer, ByteView payload,
+                            Outbox& out) noexcept {
+  core_.counters.peer_packets.add();
+  core_.counters.peer_bytes.add(payload.size());
+  relay_from_peer(now, relay, peer, payload, PeerOrigin::network, core_, out);
+}
+
+void Server::on_handed_over(const Now& now, RelayId relay, const Endpoint& source,
+                            ByteView payload, Outbox& out) noexcept {
+  relay_from_peer(now, relay, source, payload, PeerOrigin::own_relay, core_, out);
+}
+
+void Server::on_peer_error(const Now& now, RelayId relay, const Endpoint& peer,
+                           const IcmpError& error, Outbox& out) noexcept {
+  // RFC 8656 section 11.5: only these types, and only about permitted peers.
+  const bool relevant = peer.ip.is_v4() ? error.type == 3 || error.type == 11
+                                        : error.type >= 1 && error.type <= 3;
+  const Allocation* allocation = core_.allocations.find(relay);
+  const bool permitted = relevant && allocation != nullptr &&
+                         allocation->permissions.find(peer.ip, now.mono) != nullptr;
+  if (!permitted) return core_.counters.drop_icmp.add();
+
+  constexpr size_t kIndicationMax = 80;
+  const ByteSpan room = out.claim(kIndicationMax);
+  if (room.empty()) return core_.counters.drop_outbox_full.add();
+  stun::MessageBuilder indication(room, Method::data, Class::indication,
+                                  core_.services.random.bytes<12>());
+  indication.add_xor_address(stun::AttributeType::xor_peer_address, peer);
+  // RFC 8656 section 18.13: error data is the MTU, for the two errors that carry one.
+  const bool too_big = peer.ip.is_v4() ? error.type == 3 && error.code == 4 : error.type == 2;
+  indication.add_icmp({error.type, error.code, too_big ? error.mtu : 0});
+  core_.counters.icmp_to_client.add();
+  const ClientRoute& to = allocation->route;
+  const ByteView bytes = indication.finish();
+  out.give_back(room.size() - bytes.size());
+  out.to_client.push_back(
+      {to.link, to.tuple.client, to.tuple.server.ip, bytes, {}, Precious::no});
+}
+
+void Server::on_link_closed(const Now& now, const ClientRoute& route, Outbox& out) noexcept {
+  Allocation* allocation = core_.allocations.find(route.tuple);
+  if (allocation == nullptr || allocation->route.link != route.link) return;
+  close_allocation(*allocation, CloseReason::link_closed, now.mono, core_, out);
+}
+
+void Server::on_tick(const Now& now, Outbox& out) noexcept {
+  core_.allocations.advance(now.mono, [&](const Allocation& allocation) {
+    core_.counters.allocations_closed.add();
+    out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user,
+                                              CloseReason::expired,
+                                              now.mono - allocation.opened,
+                                              allocation.from_client, allocation.to_client});
+  });
+  std::vector<SlabHandle> late;
+  parked_.for_each([&](SlabHandle handle, const Parked& parked) {
+    if (parked.deadline <= now.mono) late.push_back(handle);
+  });
+  for (const SlabHandle handle : late) {
+    core_.counters.drop_parked_late.add();
+    parked_.erase(handle);
+  }
+}
+
+size_t Server::kill(const Now& now, std::string_view user, CloseReason reason, Outbox& out) {
+  std::vector<Allocation*> doomed;
+  core_.allocations.for_each([&](Allocation& allocation) {
+    if (user.empty() || allocation.user == user) doomed.push_back(&allocation);
+  });
+  for (Allocation* allocation : doomed) {
+    close_allocation(*allocation, reason, now.mono, core_, out);
+  }
+  return doomed.size();
+}
+
+}  // namespace turnpike::turn

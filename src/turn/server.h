@@ -1,0 +1,86 @@
+// The server's state machine for one worker: bytes and time in, bytes and effects out.
+//
+// No socket, clock, thread or log in here. No entry point blocks or throws; each writes what must
+// happen into the outbox it is given, which the caller carries out and clears.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "auth/user_store.h"
+#include "base/slab.h"
+#include "turn/core.h"
+
+namespace turnpike::turn {
+
+// An ICMP error about a datagram that a relay sent (RFC 8656 section 11.5).
+struct IcmpError {
+  uint8_t type = 0;
+  uint8_t code = 0;
+  uint32_t mtu = 0;  // Where the error says what would have fit.
+};
+
+class Server {
+ public:
+  Server(std::shared_ptr<const Settings> settings, const Services& services,
+         const auth::NonceKey& nonce_key, Instant start);
+
+  // One datagram, or one frame of a stream, from a client.
+  void on_client_packet(const Now& now, const ClientRoute& from, ByteView packet,
+                        Outbox& out) noexcept;
+  // One datagram that reached a relayed address from the network.
+  void on_peer_packet(const Now& now, RelayId relay, const Endpoint& peer, ByteView payload,
+                      Outbox& out) noexcept;
+  // One that another worker's allocation sent to a relayed address of ours.
+  void on_handed_over(const Now& now, RelayId relay, const Endpoint& source, ByteView payload,
+                      Outbox& out) noexcept;
+  void on_peer_error(const Now& now, RelayId relay, const Endpoint& peer, const IcmpError& error,
+                     Outbox& out) noexcept;
+  // The connection is gone, and with it the allocation made over it.
+  void on_link_closed(const Now& now, const ClientRoute& route, Outbox& out) noexcept;
+  // The answer to FetchKey.
+  void on_key(const Now& now, KeyTicket ticket, auth::KeyCache::Answer answer,
+              Outbox& out) noexcept;
+  // Once a second.
+  void on_tick(const Now& now, Outbox& out) noexcept;
+
+  // Both void what was cached of users.
+  void use_settings(std::shared_ptr<const Settings> settings);
+  void use_store_state(std::shared_ptr<const auth::StoreState> state);
+  void set_admission(Admission admission) { core_.admission = admission; }
+
+  // Ends the allocations of `user` (all, when it is empty); how many there were.
+  size_t kill(const Now& now, std::string_view user, CloseReason reason, Outbox& out);
+
+  [[nodiscard]] const Counters& counters() const { return core_.counters; }
+  [[nodiscard]] size_t allocations() const { return core_.allocations.size(); }
+  template <typename Visit>
+  void for_each_allocation(Visit&& visit) {
+    core_.allocations.for_each(visit);
+  }
+
+ private:
+  // Whether a request that needs a key may wait for it, or has waited already.
+  enum class Patience : uint8_t { may_wait, has_waited };
+  struct Parked {
+    ClientRoute from;
+    std::vector<uint8_t> packet;
+    std::string cache_key;
+    Instant deadline;
+  };
+
+  void receive(const Now& now, const ClientRoute& from, ByteView packet, Patience patience,
+               Outbox& out);
+  void receive_stun(const Now& now, const ClientRoute& from, ByteView packet, Patience patience,
+                    Outbox& out);
+  void on_request(const Request& request, Patience patience);
+  void on_credentialed(const Request& request, Patience patience);
+  void park(const Request& request, auth::NeedsKey needed, Patience patience);
+  void update_policy();
+
+  Core core_;
+  std::shared_ptr<const auth::StoreState> store_state_;
+  Slab<Parked, 32> parked_;
+};
+
+}  // namespace turnpike::turn

@@ -1,0 +1,61 @@
+#include "support/allocation_guard.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local uint64_t news = 0;
+thread_local uint64_t deletes = 0;
+
+void* allocate(size_t size) {
+  ++news;
+  void* memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+
+void* allocate_aligned(size_t size, std::align_val_t alignment) {
+  ++news;
+  const auto align = static_cast<size_t>(alignment);
+  // aligned_alloc asks for a multiple of the alignment.
+  void* memory = std::aligned_alloc(align, (size + align - 1) / align * align);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+
+void release(void* memory) {
+  if (memory == nullptr) return;
+  ++deletes;
+  std::free(memory);
+}
+
+}  // namespace
+
+// Every form is replaced: under a sanitizer the forms that were left would not match these.
+void* operator new(size_t size) { return allocate(size); }
+void* operator new[](size_t size) { return allocate(size); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new(size_t size, std::align_val_t align) { return allocate_aligned(size, align); }
+void* operator new[](size_t size, std::align_val_t align) { return allocate_aligned(size, align); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, size_t) noexcept { release(memory); }
+void operator delete[](void* memory, size_t) noexcept { release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { release(memory); }
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept { release(memory); }
+
+namespace turnpike::testing {
+
+AllocationGuard::AllocationGuard() : news_at_start_(::news), deletes_at_start_(::deletes) {}
+
+uint64_t AllocationGuard::news() const { return ::news - news_at_start_; }
+
+uint64_t AllocationGuard::deletes() const { return ::deletes - deletes_at_start_; }
+
+}  // namespace turnpike::testing

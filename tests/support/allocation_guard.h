@@ -1,0 +1,24 @@
+// Counts the heap allocations of the calling thread, to assert that a path makes none.
+//
+// A test program that lists the CMake target `turnpike_test_allocation` gets global operators new
+// and delete that count; memory that C code takes with malloc is not seen.
+#pragma once
+
+#include <cstdint>
+
+namespace turnpike::testing {
+
+class AllocationGuard {
+ public:
+  AllocationGuard();
+
+  // Since construction, on this thread.
+  [[nodiscard]] uint64_t news() const;
+  [[nodiscard]] uint64_t deletes() const;
+
+ private:
+  uint64_t news_at_start_;
+  uint64_t deletes_at_start_;
+};
+
+}  // namespace turnpike::testing

@@ -1,0 +1,144 @@
+// DF, fragmentation and runs over a link with a small MTU, in a network namespace.
+#include <gtest/gtest.h>
+
+#include "unit/net/network_namespace.h"
+#include "unit/net/udp_fixture.h"
+
+namespace turnpike::net {
+namespace {
+
+using testing::numbered;
+using Packets = std::vector<std::vector<uint8_t>>;
+
+constexpr uint16_t kPort = 9999;
+
+class PathMtu : public testing::UdpFamilyTest {
+ protected:
+  void in_namespace(const std::function<void()>& body, int mtu = 1300) {
+    const std::optional<std::string> trouble = testing::in_network_namespace(mtu, body);
+    if (trouble) GTEST_SKIP() << *trouble;
+  }
+  UdpSocket open_near(const UdpOptions& options = {}) {
+    return testing::open_socket(options, testing::near_address(GetParam()));
+  }
+  Endpoint far() const { return {.ip = testing::far_address(GetParam()), .port = kPort}; }
+  bool is_v4() const { return GetParam() == IpFamily::v4; }
+  bool has_df(const std::vector<uint8_t>& packet) const { return (packet[6] & 0x40) != 0; }
+};
+INSTANTIATE_TEST_SUITE_P(Families, PathMtu, ::testing::Values(IpFamily::v4, IpFamily::v6),
+                         testing::family_name);
+
+TEST_P(PathMtu, LongDatagramIsFragmented) {
+  in_namespace([this] {
+    testing::Capture capture;
+    UdpSocket out = open_near();
+    add(out, far(), numbered(1, 1400));
+    send();
+    const Packets packets = capture.packets();
+    ASSERT_EQ(packets.size(), 2U);
+    if (is_v4()) EXPECT_FALSE(has_df(packets[0]));
+    EXPECT_EQ(counters().tx_datagrams.get(), 1U);
+  });
+}
+
+TEST_P(PathMtu, LongDatagramWithDfIsDroppedAndReported) {
+  in_namespace([this] {
+    testing::Capture capture;
+    UdpSocket out = open_near({.icmp_errors = true});
+    out.tag = 42;
+    add(out, far(), numbered(1, 1400), {.dont_fragment = true});
+    add(out, far(), "short");
+    send();
+    EXPECT_EQ(capture.packets().size(), 1U) << "only the short one left";
+    EXPECT_EQ(counters().tx_drop_too_big.get(), 1U);
+    const auto errors = io_.take_errors();
+    ASSERT_GE(errors.size(), 1U);
+    EXPECT_EQ(errors[0].socket_tag, 42U);
+    EXPECT_EQ(errors[0].destination, far());
+    EXPECT_EQ(errors[0].data, 1300U);
+    EXPECT_EQ(errors[0].type, is_v4() ? 3 : 2);
+    EXPECT_EQ(errors[0].code, is_v4() ? 4 : 0);
+  });
+}
+
+TEST_P(PathMtu, DfIsSetOnTheDatagramsThatAskAndOnNoOther) {
+  if (!is_v4()) GTEST_SKIP() << "IPv6 has no such bit";
+  in_namespace([this] {
+    testing::Capture capture;
+    UdpSocket out = open_near();
+    std::vector<std::string> payloads;
+    // The size tells them apart in the capture; the third kind is joined into runs.
+    for (size_t i = 0; i < 30; ++i) payloads.push_back(numbered(i, i % 3 == 0 ? 100 : 200));
+    for (size_t i = 0; i < 30; ++i) {
+      add(out, far(), payloads[i], {.dont_fragment = i % 3 == 0});
+    }
+    send();
+    const Packets packets = capture.packets();
+    ASSERT_FALSE(packets.empty());
+    size_t with = 0;
+    for (const auto& packet : packets) {
+      const bool asked = packet.size() == 128;
+      EXPECT_EQ(has_df(packet), asked) << packet.size();
+      with += asked ? 1 : 0;
+    }
+    EXPECT_EQ(with, 10U);
+    add(out, far(), "after");
+    send();
+    const Packets later = capture.packets();
+    ASSERT_EQ(later.size(), 1U);
+    EXPECT_FALSE(has_df(later[0])) << "the socket is as it was";
+  });
+}
+
+TEST_P(PathMtu, DfRunIsARunAndEachSegmentHasIt) {
+  if (!is_v4()) GTEST_SKIP() << "IPv6 has no such bit";
+  in_namespace([this] {
+    testing::Capture capture;
+    UdpSocket out = open_near();
+    std::vector<std::string> payloads;
+    for (size_t i = 0; i < 8; ++i) payloads.push_back(numbered(i, 300));
+    for (const std::string& payload : payloads) add(out, far(), payload, {.dont_fragment = true});
+    send();
+    EXPECT_EQ(counters().tx_runs.buckets()[3].get(), 1U);
+    // veth may carry the run as one packet or cut it.
+    for (const auto& packet : capture.packets()) EXPECT_TRUE(has_df(packet));
+  });
+}
+
+TEST_P(PathMtu, RunWhoseSegmentsDoNotFitIsSentSingly) {
+  in_namespace([this] {
+    testing::Capture capture;
+    UdpSocket out = open_near({.icmp_errors = true});
+    std::vector<std::string> payloads;
+    for (size_t i = 0; i < 4; ++i) payloads.push_back(numbered(i, 1400));
+    for (const std::string& payload : payloads) add(out, far(), payload);
+    send();
+    EXPECT_EQ(counters().tx_datagrams.get(), 4U);
+    EXPECT_EQ(counters().tx_gso_path_disabled.get(), 1U);
+    EXPECT_EQ(capture.packets().size(), 8U) << "two fragments each";
+
+    for (const std::string& payload : payloads) add(out, far(), payload);
+    const uint64_t calls = counters().tx_calls.get();
+    send();
+    EXPECT_EQ(counters().tx_calls.get() - calls, 1U) << "one sendmmsg, no second try of a run";
+    EXPECT_EQ(capture.packets().size(), 8U);
+  });
+}
+
+TEST_P(PathMtu, UnreachableDestinationCostsThatDatagramOnly) {
+  in_namespace([this] {
+    testing::Capture capture;
+    UdpSocket out = open_near({.icmp_errors = true});
+    const Endpoint nowhere{.ip = *Ip::parse(is_v4() ? "198.51.100.1" : "2001:db8::1"),
+                           .port = kPort};
+    add(out, far(), "one");
+    add(out, nowhere, "lost");
+    add(out, far(), "two two");
+    send();
+    EXPECT_EQ(capture.packets().size(), 2U);
+    EXPECT_EQ(counters().tx_drop_unreachable.get(), 1U);
+  });
+}
+
+}  // namespace
+}  // namespace turnpike::net

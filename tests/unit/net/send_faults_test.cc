@@ -1,0 +1,149 @@
+// How sending goes on when the kernel says no. The refusals are injected.
+#include <deque>
+
+#include <gtest/gtest.h>
+
+#include "unit/net/faults.h"
+#include "unit/net/udp_fixture.h"
+
+namespace turnpike::net {
+namespace {
+
+using testing::has_segment_size;
+using testing::numbered;
+using testing::ScopedSendFault;
+
+class SendFaults : public testing::UdpTest {
+ protected:
+  void add_run(const Endpoint& to, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      add(out_, to, payloads_.emplace_back(numbered(payloads_.size(), 200)));
+    }
+  }
+  void add_run(size_t count) { add_run(in_.local(), count); }
+  std::vector<std::string> received(size_t count) { return receive(in_, count, 200); }
+
+  // Stable addresses: the batch only borrows.
+  std::deque<std::string> payloads_;
+  UdpSocket out_ = testing::open_socket({}, testing::loopback(IpFamily::v4));
+  UdpSocket in_ = testing::open_socket({}, testing::loopback(IpFamily::v4));
+};
+
+class GsoForGood : public SendFaults, public ::testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Errors, GsoForGood, ::testing::Values(EIO, ENOPROTOOPT));
+
+TEST_P(GsoForGood, FallsBackToPlainSendsOfThatSocket) {
+  const ScopedSendFault fault(
+      [](const msghdr& message) { return has_segment_size(message) ? GetParam() : 0; });
+  add_run(10);
+  send();
+  EXPECT_EQ(received(10).size(), 10U) << "the refused run was sent again, singly";
+  EXPECT_EQ(counters().tx_gso_disabled.get(), 1U);
+
+  now_ += std::chrono::hours(10);
+  const size_t before = fault.tries();
+  add_run(10);
+  send();
+  EXPECT_EQ(received(10).size(), 10U);
+  EXPECT_EQ(fault.tries() - before, 10U) << "no run was tried again";
+  EXPECT_EQ(counters().tx_gso_disabled.get(), 1U);
+
+  UdpSocket healthy = testing::open_socket({}, testing::loopback(IpFamily::v4));
+  add(healthy, in_.local(), payloads_[0]);
+  add(healthy, in_.local(), payloads_[1]);
+  send();
+  EXPECT_EQ(counters().tx_gso_disabled.get(), 2U) << "another socket finds out by itself";
+}
+
+class GsoForAMinute : public SendFaults, public ::testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Errors, GsoForAMinute, ::testing::Values(EMSGSIZE, EINVAL));
+
+TEST_P(GsoForAMinute, NarrowPathGetsPlainSendsForSixtySeconds) {
+  bool narrow = true;
+  const ScopedSendFault fault(
+      [&](const msghdr& message) { return narrow && has_segment_size(message) ? GetParam() : 0; });
+  add_run(5);
+  send();
+  EXPECT_EQ(received(5).size(), 5U);
+  EXPECT_EQ(counters().tx_gso_path_disabled.get(), 1U);
+
+  now_ += seconds(59);
+  add_run(5);
+  send();
+  EXPECT_EQ(received(5).size(), 5U);
+  EXPECT_EQ(counters().tx_gso_path_disabled.get(), 1U) << "not tried again";
+
+  narrow = false;
+  now_ += seconds(1);
+  add_run(5);
+  send();
+  EXPECT_EQ(received(5).size(), 5U);
+  EXPECT_EQ(counters().tx_runs.buckets()[2].get(), 1U) << "a run again";
+  EXPECT_EQ(counters().tx_gso_disabled.get(), 0U);
+}
+
+TEST_F(SendFaults, NarrowPathDoesNotTouchOtherDestinations) {
+  UdpSocket other = testing::open_socket({}, *Ip::parse("127.0.0.2"));
+  const ScopedSendFault fault([&](const msghdr& message) {
+    const auto* to = static_cast<const SockAddr*>(message.msg_name);
+    return has_segment_size(message) && from_sockaddr(*to) == in_.local() ? EMSGSIZE : 0;
+  });
+  add_run(5);
+  add_run(other.local(), 5);
+  send();
+  EXPECT_EQ(counters().tx_runs.buckets()[2].get(), 1U);
+  EXPECT_EQ(received(5).size(), 5U);
+  EXPECT_EQ(receive(other, 5).size(), 5U);
+}
+
+TEST_F(SendFaults, FullSendBufferDropsTheRestOfThatSocketOnly) {
+  UdpSocket other = testing::open_socket({}, testing::loopback(IpFamily::v4));
+  size_t calls = 0;
+  const ScopedSendFault fault([&](const msghdr&) { return ++calls == 2 ? EAGAIN : 0; });
+  // Different sizes, so that each is a message of its own.
+  for (size_t i = 0; i < 100; ++i) {
+    add(out_, in_.local(), payloads_.emplace_back(numbered(i, 100 + i)));
+  }
+  add(other, in_.local(), payloads_[0]);
+  send();
+  EXPECT_EQ(received(2).size(), 2U);
+  EXPECT_EQ(counters().tx_drop_would_block.get(), 99U);
+  EXPECT_EQ(counters().tx_datagrams.get(), 2U);
+}
+
+struct DropCase {
+  int error;
+  const Counter IoCounters::*counter;
+};
+
+class Dropped : public SendFaults, public ::testing::WithParamInterface<DropCase> {};
+INSTANTIATE_TEST_SUITE_P(Reasons, Dropped,
+                         ::testing::Values(DropCase{ENOBUFS, &IoCounters::tx_drop_no_buffers},
+                                           DropCase{ENOMEM, &IoCounters::tx_drop_no_buffers},
+                                           DropCase{EPERM, &IoCounters::tx_drop_not_permitted},
+                                           DropCase{EACCES, &IoCounters::tx_drop_not_permitted},
+                                           DropCase{ENETUNREACH, &IoCounters::tx_drop_unreachable},
+                                           DropCase{EHOSTUNREACH, &IoCounters::tx_drop_unreachable},
+                                           DropCase{EADDRNOTAVAIL, &IoCounters::tx_drop_other}));
+
+TEST_P(Dropped, CostsThatMessageOnly) {
+  size_t calls = 0;
+  const ScopedSendFault fault([&](const msghdr&) { return ++calls == 2 ? GetParam().error : 0; });
+  for (size_t size : {100, 101, 102}) {
+    add(out_, in_.local(), payloads_.emplace_back(numbered(size, size)));
+  }
+  send();
+  EXPECT_EQ(received(3), (std::vector<std::string>{payloads_[0], payloads_[2]}));
+  EXPECT_EQ((counters().*GetParam().counter).get(), 1U);
+}
+
+TEST_P(Dropped, CountsEachDatagramOfARun) {
+  const ScopedSendFault fault([&](const msghdr&) { return GetParam().error; });
+  add_run(7);
+  send();
+  EXPECT_EQ((counters().*GetParam().counter).get(), 7U);
+  EXPECT_EQ(counters().tx_datagrams.get(), 0U);
+}
+
+}  // namespace
+}  // namespace turnpike::net
