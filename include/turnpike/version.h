@@ -1,3 +1,4 @@
+// The version of Turnpike.
 #pragma once
 
 #include <string_view>

@@ -24,6 +24,9 @@ class KeyCache {
 
   using Answer = Result<UserRecord, LookupError>;
 
+  // That the store can't answer is believed only for as long as it spares it a storm of questions.
+  static constexpr Duration kDownLifetime = seconds(1);
+
   // nullptr: not known here. Valid until the next call. `key` is a user's name or a userhash, told
   // apart by the prefix that key_of gives.
   const Answer* find(std::string_view key, Instant now) {
@@ -37,7 +40,8 @@ class KeyCache {
 
   void put(std::string_view key, Answer answer, Instant now) {
     old_.erase(std::string(key));
-    insert(key, Entry{std::move(answer), now + lifetime_});
+    const bool is_down = !answer && answer.error() == LookupError::unavailable;
+    insert(key, Entry{std::move(answer), now + (is_down ? kDownLifetime : lifetime_)});
   }
 
   void clear() {

@@ -1,5 +1,6 @@
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "base/json_text.h"
 #include "cli/commands.h"
@@ -78,7 +79,7 @@ int remove(Arguments arguments) {
 void print_secrets(const std::vector<auth::StoredSecret>& secrets) {
   std::vector<std::vector<std::string>> rows = {{"REALM", "SECRET"}};
   for (const auto& secret : secrets) rows.push_back({secret.realm, secret.value});
-  std::fputs(text_table(rows).c_str(), stdout);
+  std::fputs(text_table(std::move(rows)).c_str(), stdout);
 }
 
 void print_secrets_as_json(const std::vector<auth::StoredSecret>& secrets) {

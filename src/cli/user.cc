@@ -1,6 +1,7 @@
 #include <array>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 #include "auth/credentials.h"
 #include "base/hex.h"
@@ -120,7 +121,7 @@ void print_users(const std::vector<auth::StoredUser>& users) {
   for (const auto& user : users) {
     rows.push_back({user.realm, user.name, std::string(sha256_word(user.sha256))});
   }
-  std::fputs(text_table(rows).c_str(), stdout);
+  std::fputs(text_table(std::move(rows)).c_str(), stdout);
 }
 
 void print_users_as_json(const std::vector<auth::StoredUser>& users) {

@@ -14,6 +14,18 @@ using auth::DatabaseError;
 using auth::DatabaseFailure;
 using auth::UserDatabase;
 
+namespace {
+
+// What a database holds must not give orders to the terminal.
+void replace_control_characters(std::string& text) {
+  for (char& c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) c = '?';
+  }
+}
+
+}  // namespace
+
 void add_userdb_option(po::options_description& options) {
   const std::string path = default_userdb_path(AccountEnvironment::of_this_process());
   options.add_options()("userdb,b", po::value<std::string>(),
@@ -83,11 +95,14 @@ std::optional<std::string> realm_filter(const ParsedOptions& options) {
   return options.text("realm");
 }
 
-std::string text_table(const std::vector<std::vector<std::string>>& rows) {
+std::string text_table(std::vector<std::vector<std::string>> rows) {
   std::vector<size_t> widths;
-  for (const auto& row : rows) {
+  for (auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (size_t i = 0; i < row.size(); ++i) {
+      replace_control_characters(row[i]);
+      widths[i] = std::max(widths[i], row[i].size());
+    }
   }
   std::string out;
   for (const auto& row : rows) {

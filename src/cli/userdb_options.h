@@ -28,7 +28,8 @@ Result<std::string, std::string> choose_realm(const ParsedOptions& options);
 // --realm if it was given.
 std::optional<std::string> realm_filter(const ParsedOptions& options);
 
-// Columns padded to their widest cell; the first row is the heading.
-std::string text_table(const std::vector<std::vector<std::string>>& rows);
+// Columns padded to their widest cell; the first row is the heading. Control characters show as
+// '?'.
+std::string text_table(std::vector<std::vector<std::string>> rows);
 
 }  // namespace turnpike::cli

@@ -82,7 +82,7 @@ Result<Allocated, RequestFailed> BlockingTurnClient::allocate(const AllocateOpti
   });
 }
 
-Result<PermissionsCreated, RequestFailed> BlockingTurnClient::permit(const Ip& peer) {
+Result<PermissionsCreated, RequestFailed> BlockingTurnClient::permit(const Endpoint& peer) {
   return ask_for<PermissionsCreated>(Method::create_permission, [&](Instant now, Output& out) {
     return session_.create_permission(now, std::array{peer}, out);
   });

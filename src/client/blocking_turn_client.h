@@ -24,7 +24,7 @@ class BlockingTurnClient {
 
   // Require open().
   Result<Allocated, RequestFailed> allocate(const AllocateOptions& options);
-  Result<PermissionsCreated, RequestFailed> permit(const Ip& peer);
+  Result<PermissionsCreated, RequestFailed> permit(const Endpoint& peer);
   Result<ChannelBound, RequestFailed> bind_channel(uint16_t number, const Endpoint& peer);
   Result<Released, RequestFailed> release();
   void send(const Endpoint& peer, ByteView payload);

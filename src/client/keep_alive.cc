@@ -22,8 +22,8 @@ void TurnSession::set_lifetime(Instant from, Duration lifetime) {
   allocation_->refresh_at = allocation_->ends_at - margin;
 }
 
-void TurnSession::add_permission(Instant from, const Ip& peer) {
-  if (!permits(peer)) permissions_.push_back(peer);
+void TurnSession::add_permission(Instant from, const Endpoint& peer) {
+  if (!permits(peer.ip)) permissions_.push_back(peer);
   // One request refreshes them all, when the oldest is due.
   permissions_refresh_at_ = std::min(permissions_refresh_at_, from + kPermissionRefresh);
 }
@@ -56,7 +56,7 @@ void TurnSession::refresh_permissions(Instant now, Output& out) {
   for (size_t first = 0; first < permissions_.size(); first += kPeersPerRequest) {
     Question question{.request = RequestId::automatic, .method = Method::create_permission};
     const size_t end = std::min(first + kPeersPerRequest, permissions_.size());
-    for (size_t i = first; i < end; ++i) question.peers.push_back({permissions_[i], 0});
+    for (size_t i = first; i < end; ++i) question.peers.push_back(permissions_[i]);
     transmit(now, std::move(question), 1, out);
   }
 }

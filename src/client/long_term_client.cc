@@ -149,7 +149,7 @@ ByteView LongTermClient::key() const {
 size_t LongTermClient::signature_size() const {
   if (epoch_ == 0) return 0;
   // Six attribute headers with up to three bytes of padding each, and the largest values.
-  return 6 * 7 + std::max<size_t>(credentials_->username.size(), 32) + realm_.size() +
+  return size_t{6} * 7 + std::max<size_t>(credentials_->username.size(), 32) + realm_.size() +
          nonce_.size() + algorithms_.size() + 4 + 32;
 }
 

@@ -215,7 +215,7 @@ bool TurnSession::on_refreshed(Instant now, const Pending& done, const stun::Mes
 void TurnSession::on_permitted(Instant now, const Pending& done, Output& out) {
   if (allocation_) {
     for (const Endpoint& peer : done.question.peers) {
-      add_permission(done.schedule.first_sent(), peer.ip);
+      add_permission(done.schedule.first_sent(), peer);
     }
   }
   if (done.question.request == RequestId::automatic) return;
@@ -236,7 +236,7 @@ void TurnSession::on_channel_bound(Instant now, const Pending& done, Output& out
       *found = {question.channel, peer, refresh_at};
     }
     // RFC 8656 section 12: binding a channel makes a permission, too.
-    add_permission(done.schedule.first_sent(), peer.ip);
+    add_permission(done.schedule.first_sent(), peer);
   }
   if (question.request == RequestId::automatic) return;
   out.add_event(

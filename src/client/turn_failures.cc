@@ -84,7 +84,9 @@ void TurnSession::fail_permissions(Instant now, Question question, const Failure
     return;
   }
   const Ip peer = question.peers.front().ip;
-  if (std::erase(permissions_, peer) == 0) return;
+  const auto gone =
+      std::erase_if(permissions_, [&](const Endpoint& permitted) { return permitted.ip == peer; });
+  if (gone == 0) return;
   out.add_event(PermissionLost{peer, failure.kind, failure.code});
 }
 

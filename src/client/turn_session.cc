@@ -23,10 +23,11 @@ RequestId TurnSession::refresh(Instant now, seconds lifetime, Output& out) {
   return ask(now, Question{.method = Method::refresh, .lifetime = lifetime}, out);
 }
 
-RequestId TurnSession::create_permission(Instant now, std::span<const Ip> peers, Output& out) {
-  Question question{.method = Method::create_permission};
-  for (const Ip& peer : peers) question.peers.push_back({peer, 0});
-  return ask(now, std::move(question), out);
+RequestId TurnSession::create_permission(Instant now, std::span<const Endpoint> peers,
+                                         Output& out) {
+  return ask(now,
+             Question{.method = Method::create_permission, .peers = {peers.begin(), peers.end()}},
+             out);
 }
 
 RequestId TurnSession::bind_channel(Instant now, uint16_t number, const Endpoint& peer,
@@ -81,7 +82,8 @@ std::optional<uint16_t> TurnSession::channel_of(const Endpoint& peer) const {
 }
 
 bool TurnSession::permits(const Ip& peer) const {
-  return std::find(permissions_.begin(), permissions_.end(), peer) != permissions_.end();
+  return std::any_of(permissions_.begin(), permissions_.end(),
+                     [&](const Endpoint& permitted) { return permitted.ip == peer; });
 }
 
 }  // namespace turnpike::client

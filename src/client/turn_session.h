@@ -59,7 +59,8 @@ class TurnSession final : public Session {
   RequestId allocate(Instant now, const AllocateOptions& options, Output& out);
   // Zero releases the allocation.
   RequestId refresh(Instant now, seconds lifetime, Output& out);
-  RequestId create_permission(Instant now, std::span<const Ip> peers, Output& out);
+  // RFC 8656 section 9.1: only the addresses count; the ports go along for servers that look.
+  RequestId create_permission(Instant now, std::span<const Endpoint> peers, Output& out);
   RequestId bind_channel(Instant now, uint16_t number, const Endpoint& peer, Output& out);
 
   // Data. send() takes the peer's channel if it is bound, else a Send indication.
@@ -87,8 +88,8 @@ class TurnSession final : public Session {
   struct Question {
     RequestId request = RequestId::automatic;
     stun::Method method = stun::Method::binding;
-    uint16_t channel = 0;              // ChannelBind.
-    std::vector<Endpoint> peers = {};  // CreatePermission (the ports are not used), ChannelBind.
+    uint16_t channel = 0;                  // ChannelBind.
+    std::vector<Endpoint> peers = {};      // CreatePermission, ChannelBind.
     std::optional<seconds> lifetime = {};  // Refresh.
     std::optional<AllocateOptions> allocate = {};
   };
@@ -161,7 +162,7 @@ class TurnSession final : public Session {
   void set_lifetime(Instant from, Duration lifetime);
   void keep_alive(Instant now, Output& out);
   void refresh_permissions(Instant now, Output& out);
-  void add_permission(Instant from, const Ip& peer);
+  void add_permission(Instant from, const Endpoint& peer);
 
   const SessionSettings* settings_;
   RandomSource* random_;
@@ -170,7 +171,7 @@ class TurnSession final : public Session {
   uint32_t ignored_ = 0;
   std::vector<Pending> pending_;
   std::optional<Allocation> allocation_;
-  std::vector<Ip> permissions_;
+  std::vector<Endpoint> permissions_;  // One for each address.
   Instant permissions_refresh_at_ = Instant::max();
   std::vector<Channel> channels_;
 };

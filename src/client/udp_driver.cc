@@ -71,7 +71,7 @@ Result<UdpDriver::Link, net::SysError> UdpDriver::open(const Endpoint& local,
 
 void UdpDriver::attach(Link link, Session& session, const Endpoint& server, EventHandler on_event) {
   Line& line = at(link);
-  CHECK(!line.connected);
+  CHECK(!line.connected || line.server == server);
   line.session = &session;
   line.server = server;
   line.on_event = std::move(on_event);

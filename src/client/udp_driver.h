@@ -29,8 +29,8 @@ class UdpDriver {
                                       EventHandler on_event);
   // A socket for everybody.
   Result<Link, net::SysError> open(const Endpoint& local, DatagramHandler on_datagram);
-  // Lets `session` talk to `server` through an open socket, beside everybody else: what the session
-  // doesn't take goes on to the DatagramHandler.
+  // Lets `session` talk to `server` through a socket that is not connected elsewhere: what the
+  // session doesn't take goes on to the DatagramHandler, if there is one.
   void attach(Link link, Session& session, const Endpoint& server, EventHandler on_event);
   void detach(Link link);
   void close(Link link);

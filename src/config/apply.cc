@@ -37,19 +37,33 @@ bool is_off(const Option& option, const Setting& setting) {
   return option.argument == Argument::flag && !*parse_switch(setting.value.value_or(""));
 }
 
-void store(const Option& option, const Setting& setting, LoadResult& result) {
-  const Config before = option.alias_of.empty() ? Config() : result.config;
-  const std::string value = setting.value.value_or("");
-  if (const Complaint complaint = option.apply(result.config, value)) {
-    result.errors.push_back(
-        problem_at(setting.place, "option " + quoted(option.name) + " " + *complaint));
-    return;
+// What `setting` says in terms of the option that it is an alias of; nothing if it says nothing.
+std::optional<std::string> value_for_target(const Option& alias, const Setting& setting) {
+  if (alias.alias_of.empty() || alias.argument != Argument::flag) {
+    return setting.value.value_or("");
   }
-  if (!option.alias_of.empty() && option.argument == Argument::flag && result.config == before) {
+  if (!is_off(alias, setting)) return std::string(alias.alias_value);
+  if (canonical(alias).argument != Argument::flag) return {};
+  return *parse_switch(alias.alias_value) ? "off" : "on";
+}
+
+void store(const Option& option, const Setting& setting, LoadResult& result) {
+  const Option& target = canonical(option);
+  const std::optional<std::string> value = value_for_target(option, setting);
+  const Config before = option.alias_of.empty() ? Config() : result.config;
+  if (value) {
+    if (const Complaint complaint = target.apply(result.config, *value)) {
+      result.errors.push_back(
+          problem_at(setting.place, "option " + quoted(option.name) + " " + *complaint));
+      return;
+    }
+  }
+  if (&target != &option && result.config == before) {
     result.infos.push_back(
         problem_at(setting.place, "option " + quoted(option.name) + " asks for what is so anyway"));
   }
-  result.applied[std::string(canonical(option).name)].push_back({value, setting.place});
+  if (!value) return;
+  result.applied[std::string(target.name)].push_back({*value, setting.place});
 }
 
 }  // namespace

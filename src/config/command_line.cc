@@ -13,7 +13,7 @@ namespace po = boost::program_options;
 
 const Place kCommandLine{"command line", 0};
 
-// A bare flag must be told apart from one with an empty value; no argument can hold a NUL.
+// The value of a switch that stands alone; no argument can hold a NUL.
 const std::string kBare(1, '\0');
 
 po::options_description describe_options() {
@@ -22,11 +22,9 @@ po::options_description describe_options() {
     for (const Option& option : group.options) {
       const std::string name(option.name);
       const bool needs_value = option.argument == Argument::required;
-      auto* value = po::value<std::string>();
-      if (!needs_value) value->implicit_value(kBare);
-      description.add_options()(name.c_str(), value, "");
+      description.add_options()(name.c_str(), po::value<std::string>(), "");
       if (option.letter == 0) continue;
-      // As a letter a flag takes no value, so that letters can be written together.
+      // As a letter a switch takes no value, so that letters can be written together.
       const std::string letter = std::string(",") + option.letter;
       if (needs_value) {
         description.add_options()(letter.c_str(), po::value<std::string>(), "");
@@ -38,31 +36,61 @@ po::options_description describe_options() {
   return description;
 }
 
-// As it was written: Boost calls "-m" "--m".
-std::string spelling_of(std::string option) {
-  const bool is_letter = option.size() == 3 && option.starts_with("--");
-  return is_letter ? option.substr(1) : option;
-}
-
-// Whether `argument` is where `option` was written: "--name", "--name=...", "-x" or "-yx".
-bool spells(const std::string& argument, const std::string& option) {
-  if (argument == option || argument.starts_with(option + "=")) return true;
-  const bool is_letter = option.size() == 2;
-  return is_letter && argument.size() > 2 && argument.front() == '-' && argument[1] != '-' &&
-         argument.back() == option.back();
-}
-
-// Removes the argument that spells `option` wrongly, so that the rest can be looked at. Of several
-// spelled alike it is the one with nothing usable behind it.
-bool remove_culprit(std::vector<std::string>& arguments, const std::string& option) {
-  auto culprit = arguments.end();
-  for (auto it = arguments.begin(); it != arguments.end(); ++it) {
-    if (!spells(*it, option)) continue;
-    culprit = it;
-    const bool lacks_value =
-        it->ends_with('=') || it + 1 == arguments.end() || (it + 1)->starts_with('-');
-    if (lacks_value) break;
+// Whether `argument` wants the next one as its value: "--name" or "-xyz", of an option that needs
+// one.
+bool wants_next(std::string_view argument) {
+  if (argument.starts_with("--")) {
+    const Option* option = find_option(argument.substr(2));
+    return option != nullptr && option->argument == Argument::required;
   }
+  if (argument.size() < 2 || argument.front() != '-') return false;
+  for (size_t i = 1; i < argument.size(); ++i) {
+    const Option* option = find_option_by_letter(argument[i]);
+    if (option == nullptr) return false;
+    // What stands behind such a letter is its value already.
+    if (option->argument == Argument::required) return i + 1 == argument.size();
+  }
+  return false;
+}
+
+// "--name" of a switch.
+bool stands_alone(std::string_view argument) {
+  if (!argument.starts_with("--")) return false;
+  const Option* option = find_option(argument.substr(2));
+  return option != nullptr && option->argument != Argument::required;
+}
+
+// Joins options and values into one argument each. Boost would do so too, but takes a known option
+// for a value, or a word behind a switch, depending on its version.
+std::vector<std::string> join_values(std::span<const std::string> arguments,
+                                     std::vector<Problem>& errors) {
+  std::vector<std::string> joined;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (!wants_next(argument)) {
+      joined.push_back(stands_alone(argument) ? argument + "=" + kBare : argument);
+      continue;
+    }
+    const bool has_value =
+        i + 1 < arguments.size() && (arguments[i + 1] == "-" || !arguments[i + 1].starts_with('-'));
+    if (!has_value) {
+      errors.push_back(problem_at(kCommandLine, "option '" + printable(argument) +
+                                                    "' lacks its value (one that begins with '-' "
+                                                    "is written --name=value)"));
+      continue;
+    }
+    ++i;
+    joined.push_back(argument + (argument.starts_with("--") ? "=" : "") + arguments[i]);
+  }
+  return joined;
+}
+
+// Removes the argument that spells `option`, so that the rest can be looked at.
+bool remove_culprit(std::vector<std::string>& arguments, const std::string& option) {
+  const auto culprit =
+      std::find_if(arguments.begin(), arguments.end(), [&option](const std::string& argument) {
+        return argument == option || argument == option + "=";
+      });
   if (culprit == arguments.end()) return false;
   arguments.erase(culprit);
   return true;
@@ -72,8 +100,10 @@ bool remove_culprit(std::vector<std::string>& arguments, const std::string& opti
 std::vector<po::option> parse_all(std::vector<std::string> arguments,
                                   const po::options_description& description,
                                   std::vector<Problem>& errors) {
-  constexpr int kStyle = po::command_line_style::unix_style &
-                         ~static_cast<int>(po::command_line_style::allow_guessing);
+  constexpr int kStyle =
+      po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent |
+      po::command_line_style::allow_short | po::command_line_style::allow_dash_for_short |
+      po::command_line_style::short_allow_adjacent | po::command_line_style::allow_sticky;
   for (;;) {
     try {
       return po::command_line_parser(arguments)
@@ -84,9 +114,10 @@ std::vector<po::option> parse_all(std::vector<std::string> arguments,
           .options;
     } catch (const po::error_with_option_name& error) {
       // what() may quote the value, so we say it in our own words.
-      const std::string option = spelling_of(error.get_option_name());
+      const std::string option = error.get_option_name();
       errors.push_back(problem_at(
-          kCommandLine, "option '" + printable(option) + "' lacks its value or has one too many"));
+          kCommandLine,
+          "option '" + printable(option) + "' has an empty value, or one that it does not take"));
       if (!remove_culprit(arguments, option)) return {};
     } catch (const po::error&) {
       errors.push_back(problem_at(kCommandLine, "the arguments cannot be understood"));
@@ -118,8 +149,7 @@ std::vector<Setting> parse_command_line(std::span<const std::string> arguments,
   static const po::options_description kDescription = describe_options();
   std::vector<Setting> settings;
   bool after_unknown = false;
-  for (const po::option& parsed :
-       parse_all({arguments.begin(), arguments.end()}, kDescription, errors)) {
+  for (const po::option& parsed : parse_all(join_values(arguments, errors), kDescription, errors)) {
     if (parsed.position_key >= 0 || parsed.string_key.empty()) {
       // It may be a password that lost its option, so it is not repeated here. Behind an unknown
       // option it is most likely that one's value.

@@ -21,10 +21,10 @@ std::string_view trim_right(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kBlank) + 1);
 }
 
-// `text` up to a "#" that stands at its start or after white space.
+// `text` up to a "#" behind white space.
 std::string_view without_comment(std::string_view text) {
   for (size_t at = text.find('#'); at != std::string_view::npos; at = text.find('#', at + 1)) {
-    if (at == 0 || kBlank.find(text[at - 1]) != std::string_view::npos) return text.substr(0, at);
+    if (at > 0 && kBlank.find(text[at - 1]) != std::string_view::npos) return text.substr(0, at);
   }
   return text;
 }

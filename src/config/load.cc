@@ -14,6 +14,9 @@
 namespace turnpike::config {
 namespace {
 
+// Nobody reads on beyond this, and a megabyte of junk would keep us busy.
+constexpr size_t kMostErrors = 1000;
+
 // What the settings say about where to look, which must be known before anything is applied.
 struct Where {
   std::optional<Setting> file;  // Absent: nobody named one.
@@ -105,7 +108,13 @@ LoadResult load(std::span<const std::string> arguments, const Environment& envir
   result.errors.insert(result.errors.end(), variables.errors.begin(), variables.errors.end());
   result.warnings = variables.warnings;
   for (const auto* settings : {&file, &variables.settings, &command_line}) {
-    for (const Setting& setting : *settings) apply_setting(setting, result);
+    for (const Setting& setting : *settings) {
+      if (result.errors.size() < kMostErrors) apply_setting(setting, result);
+    }
+  }
+  if (result.errors.size() >= kMostErrors) {
+    result.errors.push_back(problem_at({}, "there are too many errors to go on"));
+    return result;
   }
   choose_database(environment, result);
   validate(result);

@@ -59,9 +59,11 @@ struct Option {
   std::string_view default_text = {};  // As it would be written; empty: none.
   std::string_view help =
       {};  // A sentence. Of already_so, harmless and refused: why, and what else.
-  std::string_view alias_of = {};  // Another name of that option; documented there.
+  // Another name of that option, which documents and stores it. A flag stands for `alias_value`.
+  std::string_view alias_of = {};
+  std::string_view alias_value = {};
   Support support = Support::supported;
-  Apply apply = nullptr;  // Set if, and only if, supported.
+  Apply apply = nullptr;  // Set if, and only if, supported and no alias.
 };
 
 struct OptionGroup {

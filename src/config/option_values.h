@@ -34,15 +34,6 @@ Complaint set_flag(Config& config, std::string_view value) {
   return {};
 }
 
-// For the flag that says the opposite of the member.
-template <auto Member>
-Complaint clear_flag(Config& config, std::string_view value) {
-  const auto on = parse_switch(value);
-  if (!on) return must_be_a_switch();
-  config.*Member = !*on;
-  return {};
-}
-
 template <auto Member, uint64_t Low = 0, uint64_t High = std::numeric_limits<uint32_t>::max()>
 Complaint set_number(Config& config, std::string_view value) {
   const auto number = parse_number(value);

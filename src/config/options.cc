@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/check.h"
@@ -36,14 +38,35 @@ std::string normalised(std::string_view name) {
   return result;
 }
 
-template <typename Predicate>
-const Option* find_if(Predicate matches) {
-  for (const OptionGroup& group : option_groups()) {
-    for (const Option& option : group.options) {
-      if (matches(option)) return &option;
+struct Spelling {
+  std::string normalised;
+  std::string_view name;
+};
+
+const std::vector<Spelling>& spellings() {
+  static const std::vector<Spelling> kSpellings = [] {
+    std::vector<Spelling> result;
+    for (const OptionGroup& group : option_groups()) {
+      for (const Option& option : group.options) {
+        result.push_back({normalised(option.name), option.name});
+      }
     }
-  }
-  return nullptr;
+    return result;
+  }();
+  return kSpellings;
+}
+
+using Index = std::unordered_map<std::string_view, const Option*>;
+
+const Index& options_by_name() {
+  static const Index kIndex = [] {
+    Index result;
+    for (const OptionGroup& group : option_groups()) {
+      for (const Option& option : group.options) result.emplace(option.name, &option);
+    }
+    return result;
+  }();
+  return kIndex;
 }
 
 }  // namespace
@@ -65,12 +88,18 @@ std::span<const OptionGroup> option_groups() {
 }
 
 const Option* find_option(std::string_view name) {
-  return find_if([name](const Option& option) { return option.name == name; });
+  const auto found = options_by_name().find(name);
+  return found == options_by_name().end() ? nullptr : found->second;
 }
 
 const Option* find_option_by_letter(char letter) {
   if (letter == 0) return nullptr;
-  return find_if([letter](const Option& option) { return option.letter == letter; });
+  for (const OptionGroup& group : option_groups()) {
+    for (const Option& option : group.options) {
+      if (option.letter == letter) return &option;
+    }
+  }
+  return nullptr;
 }
 
 const Option& canonical(const Option& option) {
@@ -91,14 +120,14 @@ std::string_view nearest_option(std::string_view wrong) {
   std::string_view best;
   // A third of the letters wrong is still a typing error; more is another word.
   size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
-  for (const OptionGroup& group : option_groups()) {
-    for (const Option& option : group.options) {
-      const size_t distance = edit_distance(name, normalised(option.name));
-      if (distance < best_distance) {
-        best = option.name;
-        best_distance = distance;
-      }
-    }
+  for (const Spelling& spelling : spellings()) {
+    const std::string& other = spelling.normalised;
+    const size_t least = std::max(name.size(), other.size()) - std::min(name.size(), other.size());
+    if (least >= best_distance) continue;
+    const size_t distance = edit_distance(name, other);
+    if (distance >= best_distance) continue;
+    best = spelling.name;
+    best_distance = distance;
   }
   return best;
 }

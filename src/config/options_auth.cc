@@ -91,11 +91,7 @@ constexpr Option kAuth[] = {
          "Default: none while users or secrets are configured, else the one that `turnpike "
          "user` writes if it exists.",
      .apply = set_text<&Config::userdb_path>},
-    {.name = "db",
-     .placeholder = "FILE",
-     .help = "Another name of userdb.",
-     .alias_of = "userdb",
-     .apply = set_text<&Config::userdb_path>},
+    {.name = "db", .placeholder = "FILE", .help = "Another name of userdb.", .alias_of = "userdb"},
     {.name = "realm",
      .letter = 'r',
      .placeholder = "REALM",

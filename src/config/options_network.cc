@@ -32,13 +32,6 @@ Complaint set_default_family(Config& config, std::string_view value) {
   return {};
 }
 
-Complaint keep_address_family(Config& config, std::string_view value) {
-  const auto on = parse_switch(value);
-  if (!on) return must_be_a_switch();
-  if (*on) config.allocation_default_address_family = DefaultFamily::keep;
-  return {};
-}
-
 // More than this is a slip of the keyboard: every worker has buffers and sockets of its own.
 constexpr uint64_t kMaxThreads = 1024;
 constexpr uint64_t kMaxSocketBuffer = 1U << 30;
@@ -112,7 +105,7 @@ constexpr Option kRelay[] = {
      .argument = Argument::flag,
      .help = "Old form of allocation-default-address-family=keep.",
      .alias_of = "allocation-default-address-family",
-     .apply = keep_address_family},
+     .alias_value = "keep"},
 };
 
 }  // namespace

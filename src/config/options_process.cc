@@ -44,13 +44,6 @@ Complaint set_log_level(Config& config, std::string_view value) {
   return {};
 }
 
-Complaint set_verbose(Config& config, std::string_view value) {
-  const auto on = parse_switch(value);
-  if (!on) return must_be_a_switch();
-  if (*on) config.log_level = LogLevel::debug;
-  return {};
-}
-
 constexpr Option kLog[] = {
     {.name = "log-file",
      .letter = 'l',
@@ -73,20 +66,19 @@ constexpr Option kLog[] = {
     {.name = "log-min-level",
      .placeholder = "LEVEL",
      .help = "coturn's name of log-level.",
-     .alias_of = "log-level",
-     .apply = set_log_level},
+     .alias_of = "log-level"},
     {.name = "verbose",
      .letter = 'v',
      .argument = Argument::flag,
      .help = "Another way to say log-level=debug.",
      .alias_of = "log-level",
-     .apply = set_verbose},
+     .alias_value = "debug"},
     {.name = "Verbose",
      .letter = 'V',
      .argument = Argument::flag,
      .help = "Another way to say log-level=debug.",
      .alias_of = "log-level",
-     .apply = set_verbose},
+     .alias_value = "debug"},
     {.name = "redact",
      .argument = Argument::flag,
      .origin = Origin::ours,

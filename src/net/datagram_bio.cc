@@ -33,12 +33,15 @@ struct DatagramBio {
 
   static long control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
     switch (command) {
-      case BIO_CTRL_FLUSH: return 1;
+      case BIO_CTRL_FLUSH:
+        return 1;
       case BIO_CTRL_DGRAM_QUERY_MTU:
-      case BIO_CTRL_DGRAM_GET_FALLBACK_MTU: return kDtlsHandshakeMtu;
+      case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
+        return kDtlsHandshakeMtu;
       // The rest is about sockets: peers, timeouts, the path's overhead. Peek mode, too, is
       // refused: the listener gives an accepted ClientHello a second time instead.
-      default: return 0;
+      default:
+        return 0;
     }
   }
 
@@ -82,6 +85,8 @@ DatagramCall::DatagramCall(SSL* ssl, ByteView datagram, DatagramList& out)
   BIO_set_data(bio_, this);
 }
 
-DatagramCall::~DatagramCall() { BIO_set_data(bio_, nullptr); }
+DatagramCall::~DatagramCall() {
+  BIO_set_data(bio_, nullptr);
+}
 
 }  // namespace turnpike::net

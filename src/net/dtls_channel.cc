@@ -202,13 +202,15 @@ void DtlsChannel::fail(std::string_view reason) {
 
 void DtlsChannel::fail_or_wait(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: return;
+    case SSL_ERROR_WANT_READ:
+      return;
     case SSL_ERROR_ZERO_RETURN:
       SSL_shutdown(ssl_.get());
       ERR_clear_error();
       state_ = TlsState::closed;
       return;
-    default: return fail(take_openssl_reason());
+    default:
+      return fail(take_openssl_reason());
   }
 }
 
@@ -223,7 +225,9 @@ std::string_view DtlsChannel::protocol() const {
   return as_text({name, size});
 }
 
-bool DtlsChannel::resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+bool DtlsChannel::resumed() const {
+  return SSL_session_reused(ssl_.get()) == 1;
+}
 
 DtlsListener::DtlsListener(std::shared_ptr<const TlsContext> context)
     : context_(std::move(context)), cookies_(context_->cookie_key()) {

@@ -29,8 +29,7 @@ DtlsCookies::DtlsCookies(const DtlsCookieKey& key)
   CHECK(EVP_MAC_init(context_.get(), key.data(), key.size(), parameters.data()) == 1);
 }
 
-DtlsCookies::Cookie DtlsCookies::make(const Endpoint& client, const Endpoint& server,
-                                      Instant now) {
+DtlsCookies::Cookie DtlsCookies::make(const Endpoint& client, const Endpoint& server, Instant now) {
   return compute(now.time_since_epoch() / kPeriod, client, server);
 }
 

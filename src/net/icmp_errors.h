@@ -14,6 +14,8 @@ struct IcmpError {
   uint8_t type = 0;         // ICMP or ICMPv6 by the family of the destination.
   uint8_t code = 0;
   uint32_t data = 0;  // The next hop's MTU for "fragmentation needed" and "packet too big".
+
+  friend bool operator==(const IcmpError&, const IcmpError&) = default;
 };
 
 // Empties the error queue (up to a bound that only a flood of ICMP can reach) and appends what it

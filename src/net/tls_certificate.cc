@@ -39,8 +39,7 @@ Result<EvpPkeyPtr, std::string> parse_key(const std::string& path, const std::st
                                           const std::string& password) {
   ERR_clear_error();
   PasswordRequest request{password};
-  EvpPkeyPtr key(
-      PEM_read_bio_PrivateKey(reader_of(text).get(), nullptr, give_password, &request));
+  EvpPkeyPtr key(PEM_read_bio_PrivateKey(reader_of(text).get(), nullptr, give_password, &request));
   if (key) return key;
   const std::string_view reason = take_openssl_reason();
   if (request.asked && password.empty()) {
@@ -56,7 +55,9 @@ struct Certificates {
 };
 
 // PEM_read_bio_X509 ends a well-formed file with "no start line"; any other error is a defect.
-bool ended_well() { return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE; }
+bool ended_well() {
+  return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
 
 Result<Certificates, std::string> parse_certificates(const std::string& path,
                                                      const std::string& text) {
@@ -182,7 +183,9 @@ std::vector<std::string> TlsCertificate::names() const {
   return found;
 }
 
-int TlsCertificate::key_type() const { return EVP_PKEY_get_base_id(key_.get()); }
+int TlsCertificate::key_type() const {
+  return EVP_PKEY_get_base_id(key_.get());
+}
 
 WallTime TlsCertificate::not_after() const {
   std::tm parts{};

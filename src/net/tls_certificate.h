@@ -14,9 +14,9 @@
 namespace turnpike::net {
 
 struct TlsCertificateFiles {
-  std::string certificate;  // PEM: the server's own first, then the intermediate ones.
-  std::string private_key;  // PEM. Empty: it is in the certificate's file.
-  std::string password;     // Of the key. Empty: it has none.
+  std::string certificate;    // PEM: the server's own first, then the intermediate ones.
+  std::string private_key{};  // PEM. Empty: it is in the certificate's file.
+  std::string password{};     // Of the key. Empty: it has none.
 };
 
 // Immutable; shared by the snapshots that use it.

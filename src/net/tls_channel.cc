@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "base/check.h"
+#include "base/wire.h"
 
 namespace turnpike::net {
 namespace {
@@ -42,8 +43,7 @@ long control_stream(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*
 }
 
 BIO_METHOD* make_stream_method() {
-  BIO_METHOD* method =
-      BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "turnpike stream");
+  BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "turnpike stream");
   CHECK(method != nullptr && BIO_meth_set_read(method, read_stream) == 1 &&
         BIO_meth_set_write(method, write_stream) == 1 &&
         BIO_meth_set_ctrl(method, control_stream) == 1);
@@ -75,45 +75,85 @@ class Attached {
   BIO* bio_;
 };
 
-// A TLS connection begins with a record header (5 bytes: type, version, length) and the header of
-// the ClientHello (4 bytes: type, length).
-constexpr uint8_t kHelloSizeBegin = 6;
-constexpr uint8_t kHelloSizeEnd = 9;
+// RFC 8446 section 5.1: type, version, length.
+constexpr size_t kRecordHeaderSize = 5;
+constexpr uint8_t kHandshakeRecord = 22;
+// RFC 8446 section 4: type, length.
+constexpr size_t kHandshakeHeaderSize = 4;
+
+// Moves bytes from `from` to `to` until that has `size`; false when they run out.
+bool fill(std::vector<uint8_t>& to, ByteView& from, size_t size) {
+  if (to.size() >= size) return true;
+  const size_t count = std::min(size - to.size(), from.size());
+  to.insert(to.end(), from.begin(), from.begin() + static_cast<ptrdiff_t>(count));
+  from = from.subspan(count);
+  return to.size() == size;
+}
+
+SslPtr make_ssl(SSL_CTX* context) {
+  SslPtr ssl(SSL_new(context));
+  CHECK(ssl != nullptr);
+  BIO* bio = make_stream_bio();
+  SSL_set_bio(ssl.get(), bio, bio);
+  SSL_set_accept_state(ssl.get());
+  return ssl;
+}
 
 }  // namespace
 
-TlsChannel::TlsChannel(std::shared_ptr<const TlsContext> context)
-    : context_(std::move(context)), ssl_(SSL_new(context_->tls())) {
-  CHECK(ssl_ != nullptr);
-  BIO* bio = make_stream_bio();
-  SSL_set_bio(ssl_.get(), bio, bio);
-  SSL_set_accept_state(ssl_.get());
-}
+TlsChannel::TlsChannel(std::shared_ptr<const TlsContext> context) : context_(std::move(context)) {}
 
 ByteView TlsChannel::feed(ByteView& ciphertext, ByteSpan room, std::vector<uint8_t>& out) {
   DCHECK(room.size() >= kTlsPlaintextMax);
-  if (state_ == TlsState::handshaking && check_hello(ciphertext) == HelloCheck::too_long) {
-    fail("ClientHello too long");
-  }
-  StreamPipe pipe{ciphertext, out};
-  const Attached attached(ssl_.get(), pipe);
-  if (state_ == TlsState::handshaking) {
-    const int result = SSL_do_handshake(ssl_.get());
+  ByteView plaintext;
+  if (ssl_ == nullptr && state_ == TlsState::handshaking) collect_hello(ciphertext);
+  if (ssl_ != nullptr && state_ == TlsState::handshaking) shake_hands(ciphertext, out);
+  if (state_ == TlsState::open) {
+    StreamPipe pipe{ciphertext, out};
+    const Attached attached(ssl_.get(), pipe);
+    size_t size = 0;
+    const int result = SSL_read_ex(ssl_.get(), room.data(), room.size(), &size);
     if (result == 1) {
-      state_ = TlsState::open;
+      plaintext = room.first(size);
     } else {
       fail_or_wait(result, out);
     }
   }
-  if (state_ == TlsState::open) {
-    size_t size = 0;
-    const int result = SSL_read_ex(ssl_.get(), room.data(), room.size(), &size);
-    if (result == 1) return room.first(size);
-    fail_or_wait(result, out);
-  }
   // What comes after the end has no meaning.
   if (state_ == TlsState::closed || state_ == TlsState::failed) ciphertext = {};
-  return {};
+  return plaintext;
+}
+
+void TlsChannel::collect_hello(ByteView& ciphertext) {
+  if (!fill(hello_, ciphertext, 1)) return;
+  if (hello_.front() != kHandshakeRecord) return fail("not TLS");
+  if (!fill(hello_, ciphertext, kRecordHeaderSize)) return;
+  WireReader record(hello_);
+  record.skip(kRecordHeaderSize - 2);
+  const size_t record_size = record.u16();
+  // A header in pieces would hide the size below, and no client sends that.
+  if (record_size < kHandshakeHeaderSize) return fail("first record too short");
+  if (record_size > kTlsPlaintextMax) return fail("first record too long");
+  if (!fill(hello_, ciphertext, kRecordHeaderSize + kHandshakeHeaderSize)) return;
+  WireReader hello(ByteView(hello_).subspan(kRecordHeaderSize));
+  const size_t hello_size = hello.u32() & 0x00ff'ffff;
+  if (hello_size > kClientHelloMax) return fail("ClientHello too long");
+  if (fill(hello_, ciphertext, kRecordHeaderSize + record_size)) ssl_ = make_ssl(context_->tls());
+}
+
+void TlsChannel::shake_hands(ByteView& ciphertext, std::vector<uint8_t>& out) {
+  // What was collected comes before what follows it.
+  const std::vector<uint8_t> collected = std::exchange(hello_, {});
+  ByteView hello(collected);
+  for (ByteView* input : {&hello, &ciphertext}) {
+    if (input->empty()) continue;
+    StreamPipe pipe{*input, out};
+    const Attached attached(ssl_.get(), pipe);
+    const int result = SSL_do_handshake(ssl_.get());
+    if (result == 1) state_ = TlsState::open;
+    if (result != 1) fail_or_wait(result, out);
+    if (state_ != TlsState::handshaking) return;
+  }
 }
 
 bool TlsChannel::write(ByteView plaintext, std::vector<uint8_t>& out) {
@@ -141,27 +181,21 @@ void TlsChannel::close(std::vector<uint8_t>& out) {
   if (state_ != TlsState::failed) state_ = TlsState::closed;
 }
 
-TlsChannel::HelloCheck TlsChannel::check_hello(ByteView ciphertext) {
-  for (const uint8_t byte : ciphertext) {
-    if (hello_seen_ == kHelloSizeEnd) break;
-    if (hello_seen_ >= kHelloSizeBegin) hello_size_ = hello_size_ << 8 | byte;
-    ++hello_seen_;
-  }
-  if (hello_seen_ < kHelloSizeEnd) return HelloCheck::unfinished;
-  return hello_size_ > kClientHelloMax ? HelloCheck::too_long : HelloCheck::fine;
-}
-
 void TlsChannel::fail(std::string_view reason) {
   failure_ = reason;
   state_ = TlsState::failed;
+  hello_ = {};
 }
 
 void TlsChannel::fail_or_wait(int result, std::vector<uint8_t>& out) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: return;
+    case SSL_ERROR_WANT_READ:
+      return;
     // The other side's close_notify, which is answered with ours (RFC 8446 section 6.1).
-    case SSL_ERROR_ZERO_RETURN: return close(out);
-    default: return fail(take_openssl_reason());
+    case SSL_ERROR_ZERO_RETURN:
+      return close(out);
+    default:
+      return fail(take_openssl_reason());
   }
 }
 
@@ -174,12 +208,15 @@ std::string_view TlsChannel::cipher() const {
 }
 
 std::string_view TlsChannel::protocol() const {
+  if (ssl_ == nullptr) return {};
   const unsigned char* name = nullptr;
   unsigned int size = 0;
   SSL_get0_alpn_selected(ssl_.get(), &name, &size);
   return as_text({name, size});
 }
 
-bool TlsChannel::resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+bool TlsChannel::resumed() const {
+  return ssl_ != nullptr && SSL_session_reused(ssl_.get()) == 1;
+}
 
 }  // namespace turnpike::net

@@ -24,12 +24,16 @@ enum class TlsState : uint8_t {
 // What a TLS record can carry; the least room that feed() needs.
 constexpr size_t kTlsPlaintextMax = 16384;
 
-// Movable; one thread at a time. Between two calls it keeps no bytes of its own: an incomplete
-// record waits inside OpenSSL, in a buffer of 17 KiB that exists only as long as one is incomplete.
-// How long a handshake may take is for the owner to say.
+// Movable; one thread at a time. How long a handshake may take is for the owner to say.
+//
+// Memory: until the record with the ClientHello is complete, what has arrived of it and nothing
+// else, so that many connections which never finish one are cheap. In the handshake about 50 KiB
+// of OpenSSL's. When open, an incomplete record waits in a buffer of OpenSSL's (17 KiB) that exists
+// only as long as one is incomplete.
 class TlsChannel {
  public:
-  // Longer ClientHellos than this fail: OpenSSL alone would hold 128 KiB for whoever announces it.
+  // Longer ClientHellos than this fail: OpenSSL alone would take 128 KiB from whoever announces
+  // that much.
   static constexpr size_t kClientHelloMax = 16384;
 
   explicit TlsChannel(std::shared_ptr<const TlsContext> context);
@@ -58,24 +62,22 @@ class TlsChannel {
   [[nodiscard]] std::string_view failure() const { return failure_; }
 
   // For logs and tests, once open; empty before or when there is none.
-  [[nodiscard]] std::string_view version() const;   // "TLSv1.3"
+  [[nodiscard]] std::string_view version() const;  // "TLSv1.3"
   [[nodiscard]] std::string_view cipher() const;
   [[nodiscard]] std::string_view protocol() const;  // What ALPN agreed on.
   [[nodiscard]] bool resumed() const;
 
  private:
-  enum class HelloCheck : uint8_t { unfinished, fine, too_long };
-
-  // Looks at the first bytes of the connection until the size of the ClientHello has gone by.
-  HelloCheck check_hello(ByteView ciphertext);
+  // Takes bytes until the first record is there, and makes ssl_ then.
+  void collect_hello(ByteView& ciphertext);
+  void shake_hands(ByteView& ciphertext, std::vector<uint8_t>& out);
   void fail(std::string_view reason);
   void fail_or_wait(int result, std::vector<uint8_t>& out);
 
   std::shared_ptr<const TlsContext> context_;
-  SslPtr ssl_;
+  std::vector<uint8_t> hello_;  // The first record, as far as it has come; empty once it is used.
+  SslPtr ssl_;                  // Null until then.
   std::string_view failure_;
-  uint32_t hello_size_ = 0;  // As far as it has been seen.
-  uint8_t hello_seen_ = 0;   // Bytes of the connection looked at by check_hello().
   TlsState state_ = TlsState::handshaking;
 };
 

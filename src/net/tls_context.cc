@@ -85,8 +85,8 @@ void bind_sessions_to(SSL_CTX* context, const std::string& ca_text) {
 }
 
 void set_fixed_options(SSL_CTX* context) {
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                   SSL_OP_NO_QUERY_MTU);
+  SSL_CTX_set_options(context,
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_QUERY_MTU);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   // Sessions live in tickets, so nothing is kept for a client that has gone. One is enough: TURN
   // clients don't open several connections at once.
@@ -119,8 +119,7 @@ void set_ciphers(SSL_CTX* context, const TlsSettings& settings,
       (!names.tls13.empty() && SSL_CTX_set_ciphersuites(context, names.tls13.c_str()) != 1)) {
     problems.push_back(with_reason("cipher-list " + settings.cipher_list));
   }
-  if (!settings.groups.empty() &&
-      SSL_CTX_set1_groups_list(context, settings.groups.c_str()) != 1) {
+  if (!settings.groups.empty() && SSL_CTX_set1_groups_list(context, settings.groups.c_str()) != 1) {
     problems.push_back(with_reason("ec-curve-name " + settings.groups));
   }
 }

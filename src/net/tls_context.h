@@ -27,12 +27,12 @@ struct TlsSettings {
   // For a client that names no host, or none of ours, the first one counts. For each other it is
   // those that cover the name; the client's abilities choose among key types (RSA, ECDSA, ...).
   // Empty: a self-signed one is made in memory.
-  std::vector<TlsCertificateFiles> certificates;
-  std::string ca_file;      // Not empty: a client must show a certificate signed by one of these.
+  std::vector<TlsCertificateFiles> certificates{};
+  std::string ca_file{};  // Not empty: a client must show a certificate signed by one of these.
   // OpenSSL's list for TLS 1.2; names that begin with TLS_ are suites of TLS 1.3. What has no
   // entry keeps its default.
-  std::string cipher_list;
-  std::string groups;       // Key exchange groups ("X25519:P-256"). Empty: OpenSSL's default.
+  std::string cipher_list{};
+  std::string groups{};  // Key exchange groups ("X25519:P-256"). Empty: OpenSSL's default.
   TlsMinimum minimum = TlsMinimum::tls1_2;
 };
 

@@ -77,9 +77,13 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
 
 }  // namespace
 
-TicketKeys TicketKeys::make() { return {make_key(), {}}; }
+TicketKeys TicketKeys::make() {
+  return {make_key(), {}};
+}
 
-TicketKeys TicketKeys::renewed() const { return {make_key(), current}; }
+TicketKeys TicketKeys::renewed() const {
+  return {make_key(), current};
+}
 
 void use_ticket_keys(SSL_CTX* context, const TicketKeys& keys) {
   // OpenSSL keeps a void pointer; the callback only ever reads through it.

@@ -23,11 +23,11 @@ struct TxMarks {
 // Everything in it is borrowed: the bytes and the socket must stay until the batch is sent.
 struct TxItem {
   UdpSocket* socket = nullptr;
-  Endpoint destination;
-  Ip source;  // For sockets on a wildcard address; unspecified: the kernel chooses.
-  ByteView header;
-  ByteView payload;  // Leaves right behind the header.
-  TxMarks marks;
+  Endpoint destination = {};
+  Ip source = {};  // For sockets on a wildcard address; unspecified: the kernel chooses.
+  ByteView header = {};
+  ByteView payload = {};  // Leaves right behind the header.
+  TxMarks marks = {};
 
   [[nodiscard]] size_t size() const { return header.size() + payload.size(); }
 };

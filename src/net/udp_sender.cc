@@ -1,5 +1,6 @@
 #include "net/udp_sender.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -156,9 +157,13 @@ UdpSender::Outcome UdpSender::send_chunk(const TxBatch& batch, UdpSocket& socket
     // It may be an ICMP error of an earlier datagram, even to another peer, and it may look like
     // any error; so nothing is concluded before the error queue is empty and a second try failed.
     if (socket.reports_icmp() && !drained) {
-      collect_errors(socket);
+      collect_errors(socket, batch.item(a.pieces[done].first_item).destination);
       drained = true;
       continue;
+    }
+    // A refusal by our own interface leaves a record at each try, the second one included.
+    if (socket.reports_icmp() && error == EMSGSIZE) {
+      collect_errors(socket, batch.item(a.pieces[done].first_item).destination);
     }
     on_failure(batch, socket, a.pieces[done++], error, now);
     drained = false;
@@ -205,14 +210,15 @@ void UdpSender::send_singly(const TxBatch& batch, UdpSocket& socket, const Piece
     message.msg_iov = parts.data();
     message.msg_iovlen = gather(datagram, parts.data());
     write_control(datagram, 0, control, message);
-    ssize_t sent = ::sendmsg(socket.fd(), &message, 0);
-    if (sent < 0 && socket.reports_icmp() && errno != EAGAIN) {
-      collect_errors(socket);
-      sent = ::sendmsg(socket.fd(), &message, 0);
+    int error = 0;
+    for (int tries = 0; tries < 2; ++tries) {
+      error = ::sendmsg(socket.fd(), &message, 0) < 0 ? errno : 0;
+      counters_.tx_calls.add();
+      if (error == 0 || error == EAGAIN || !socket.reports_icmp()) break;
+      collect_errors(socket, datagram.destination);
     }
-    counters_.tx_calls.add();
-    if (sent < 0) {
-      count_dropped(errno, 1);
+    if (error != 0) {
+      count_dropped(error, 1);
     } else {
       count_sent({.first_item = item,
                   .length = 1,
@@ -222,8 +228,17 @@ void UdpSender::send_singly(const TxBatch& batch, UdpSocket& socket, const Piece
   }
 }
 
-void UdpSender::collect_errors(const UdpSocket& socket) {
-  counters_.icmp_errors.add(take_icmp_errors(socket, errors_));
+void UdpSender::collect_errors(const UdpSocket& socket, const Endpoint& sending_to) {
+  const size_t before = errors_.size();
+  take_icmp_errors(socket, errors_);
+  // Linux leaves out the port of an IPv4 datagram that it refused itself: that is this one.
+  for (size_t i = before; i < errors_.size(); ++i) {
+    Endpoint& destination = errors_[i].destination;
+    if (destination.port == 0 && destination.ip == sending_to.ip) destination = sending_to;
+  }
+  const auto from = errors_.begin() + static_cast<std::ptrdiff_t>(before > 0 ? before - 1 : 0);
+  errors_.erase(std::unique(from, errors_.end()), errors_.end());
+  counters_.icmp_errors.add(errors_.size() - before);
 }
 
 void UdpSender::count_sent(const Piece& piece) {

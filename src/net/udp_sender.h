@@ -43,7 +43,7 @@ class UdpSender {
   void on_failure(const TxBatch& batch, UdpSocket& socket, const Piece& piece, int error,
                   Instant now);
   void send_singly(const TxBatch& batch, UdpSocket& socket, const Piece& piece);
-  void collect_errors(const UdpSocket& socket);
+  void collect_errors(const UdpSocket& socket, const Endpoint& sending_to);
   void count_sent(const Piece& piece);
   void count_dropped(int error, uint64_t datagrams);
 

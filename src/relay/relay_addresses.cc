@@ -34,7 +34,7 @@ void RelayAddresses::choose_from_host(const turn::OpenRequest& request,
   add(request.server_ip);
   const std::optional<Ip>& source =
       request.family == IpFamily::v4 ? host_->default_v4 : host_->default_v6;
-  if (source) add(*source);
+  if (source && out.empty()) add(*source);
   // A client on this very host that asks for the other family, on a host without the Internet.
   for (const net::LocalAddress& address : host_->addresses) {
     if (out.empty() && address.ip.is_loopback()) add(address.ip);

@@ -17,30 +17,45 @@ net::UdpOptions listener_options(const config::Config& config, const Endpoint& l
   return options;
 }
 
-// Within a group of one user any process may join, so a second server would silently share our
-// clients. A socket outside the group finds out whether the port is free.
-Result<void, net::SysError> check_free(const Endpoint& local) {
-  auto probe = net::open_udp_socket({}, local);
-  if (!probe) return unexpected(probe.error());
-  return {};
-}
-
 bool is_missing_family(const Endpoint& local, int code) {
   const bool wildcard = local.ip.is_unspecified();
   return wildcard && !local.ip.is_v4() && (code == EAFNOSUPPORT || code == EADDRNOTAVAIL);
 }
 
-Result<std::vector<net::UdpSocket>, net::SysError> bind_group(const config::Config& config,
-                                                              const Endpoint& local,
-                                                              uint32_t workers) {
-  if (auto free = check_free(local); !free) return unexpected(free.error());
-  std::vector<net::UdpSocket> group;
-  for (uint32_t i = 0; i < workers; ++i) {
+// Within a group of one user any process may join, so a second server would silently share our
+// clients. A first socket outside the group finds out whether the port is free.
+Result<void, net::SysError> bind_udp(const config::Config& config, const Endpoint& local,
+                                     std::vector<WorkerListeners>& workers) {
+  if (auto probe = net::open_udp_socket({}, local); !probe) return unexpected(probe.error());
+  for (WorkerListeners& worker : workers) {
     auto socket = net::open_udp_socket(listener_options(config, local), local);
     if (!socket) return unexpected(socket.error());
-    group.push_back(std::move(*socket));
+    worker.udp.push_back(std::move(*socket));
   }
-  return group;
+  return {};
+}
+
+Result<void, net::SysError> bind_tcp(const Endpoint& local, std::vector<WorkerListeners>& workers) {
+  if (auto probe = net::listen_tcp(local, net::ReusePort::no); !probe) {
+    return unexpected(probe.error());
+  }
+  for (WorkerListeners& worker : workers) {
+    auto socket = net::listen_tcp(local, net::ReusePort::yes);
+    if (!socket) return unexpected(socket.error());
+    worker.tcp.push_back(std::move(*socket));
+  }
+  return {};
+}
+
+Result<void, net::SysError> bind_all(const config::Config& config, const Endpoint& local,
+                                     std::vector<WorkerListeners>& workers) {
+  if (!config.no_udp) {
+    if (auto bound = bind_udp(config, local, workers); !bound) return bound;
+  }
+  if (!config.no_tcp) {
+    if (auto bound = bind_tcp(local, workers); !bound) return bound;
+  }
+  return {};
 }
 
 }  // namespace
@@ -64,19 +79,13 @@ Result<Listeners, std::vector<net::SysError>> bind_listeners(const config::Confi
   listeners.of_worker.resize(workers);
   std::vector<net::SysError> errors;
   for (const Endpoint& local : listening_endpoints(config)) {
-    auto group = bind_group(config, local, workers);
-    if (!group) {
-      if (is_missing_family(local, group.error().code)) {
-        log_info("listener_left_out", {{"address", local.to_string()},
-                                       {"reason", "this host has no IPv6"}});
-      } else {
-        errors.push_back(group.error());
-      }
-      continue;
-    }
-    listeners.endpoints.push_back(local);
-    for (uint32_t i = 0; i < workers; ++i) {
-      listeners.of_worker[i].push_back(std::move((*group)[i]));
+    if (auto bound = bind_all(config, local, listeners.of_worker); bound) {
+      listeners.endpoints.push_back(local);
+    } else if (is_missing_family(local, bound.error().code)) {
+      log_info("listener_left_out",
+               {{"address", local.to_string()}, {"reason", "this host has no IPv6"}});
+    } else {
+      errors.push_back(bound.error());
     }
   }
   if (errors.empty() && listeners.endpoints.empty()) {

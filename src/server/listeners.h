@@ -8,15 +8,21 @@
 #include "config/config.h"
 #include "net/socket.h"
 #include "net/sys_error.h"
+#include "net/tcp.h"
 
 namespace turnpike::server {
 
 // The addresses that a configuration asks for.
 std::vector<Endpoint> listening_endpoints(const config::Config& config);
 
+struct WorkerListeners {
+  std::vector<net::UdpSocket> udp;
+  std::vector<net::Fd> tcp;
+};
+
 struct Listeners {
   std::vector<Endpoint> endpoints;
-  std::vector<std::vector<net::UdpSocket>> of_worker;  // As endpoints, in that order.
+  std::vector<WorkerListeners> of_worker;
 };
 
 // All or nothing; every address that can't be had is in the errors. A wildcard of a family that

@@ -15,6 +15,9 @@
 namespace turnpike::server {
 namespace {
 
+// Seconds between two looks at the certificate files.
+constexpr int kFileCheckPeriod = 10;
+
 std::vector<Ip> ips_of(const net::HostAddresses& host) {
   std::vector<Ip> ips;
   for (const net::LocalAddress& address : host.addresses) ips.push_back(address.ip);
@@ -36,6 +39,45 @@ relay::RelaySettings make_relay_settings(const config::Config& config) {
     settings.external_ips.push_back({external.external, external.local});
   }
   return settings;
+}
+
+// TLS or DTLS is wanted on at least one socket.
+bool serves_tls(const config::Config& config) {
+  return (!config.no_tls && !config.no_tcp) ||
+         (!config.no_dtls && !config.no_udp && !config.no_tlsv1_2);
+}
+
+net::TlsSettings make_tls_settings(const config::Config& config) {
+  net::TlsSettings settings;
+  for (size_t i = 0; i < config.cert_paths.size(); ++i) {
+    const bool has_key = i < config.pkey_paths.size();
+    settings.certificates.push_back({.certificate = config.cert_paths[i],
+                                     .private_key = has_key ? config.pkey_paths[i] : "",
+                                     .password = config.pkey_password});
+  }
+  settings.ca_file = config.ca_file_path;
+  settings.cipher_list = config.cipher_list;
+  settings.groups = config.ec_curve_name;
+  settings.minimum = config.no_tlsv1_2 ? net::TlsMinimum::tls1_3 : net::TlsMinimum::tls1_2;
+  return settings;
+}
+
+StreamLimits make_stream_limits(const config::Config& config, uint32_t workers) {
+  StreamLimits limits;
+  limits.serve_tls = !config.no_tls;
+  limits.without_allocation = seconds(config.max_allocate_timeout_s);
+  // The kernel spreads the connections of one source over the workers, though not evenly.
+  limits.per_source = config.max_connections_per_source == 0
+                          ? 0
+                          : config.max_connections_per_source / workers + 1;
+  return limits;
+}
+
+DtlsLimits make_dtls_limits(const config::Config& config) {
+  DtlsLimits limits;
+  limits.serve = !config.no_dtls;
+  limits.without_allocation = seconds(config.max_allocate_timeout_s);
+  return limits;
 }
 
 turn::KeyTicket to_ticket(uint64_t number) {
@@ -62,6 +104,12 @@ Result<void, std::string> Supervisor::prepare() {
   auto host = net::HostAddresses::read();
   if (!host) return unexpected(host.error().to_string());
   host_ = std::make_shared<net::HostAddresses>(std::move(*host));
+
+  if (serves_tls(config_)) {
+    auto tls = net::TlsContext::make(make_tls_settings(config_), nullptr);
+    if (!tls) return unexpected(tls.error());
+    tls_ = std::move(*tls);
+  }
 
   const uint32_t workers = std::min(config_.relay_threads == 0 ? usable_cpus()
                                                                : config_.relay_threads,
@@ -92,7 +140,11 @@ Result<void, std::string> Supervisor::prepare() {
     setup.nonce_key = nonce_key;
     setup.relay_settings = make_relay_settings(config_);
     setup.host = host_;
-    setup.listeners = std::move(listeners->of_worker[i]);
+    setup.udp_listeners = std::move(listeners->of_worker[i].udp);
+    setup.tcp_listeners = std::move(listeners->of_worker[i].tcp);
+    setup.tls = tls_;
+    setup.stream_limits = make_stream_limits(config_, workers);
+    setup.dtls_limits = make_dtls_limits(config_);
     setup.directory = &directory_;
     setup.reservations = &reservations_;
     setup.quota = &quota_;
@@ -122,7 +174,16 @@ void Supervisor::start_threads() {
     threads_.emplace_back([&worker] { worker->run(); });
   }
   for (const Endpoint& endpoint : endpoints_) {
-    log_info("listening", {{"transport", "udp"}, {"address", endpoint.to_string()}});
+    log_info("listening", {{"address", endpoint.to_string()},
+                           {"udp", !config_.no_udp},
+                           {"tcp", !config_.no_tcp},
+                           {"tls", tls_ != nullptr && !config_.no_tcp && !config_.no_tls},
+                           {"dtls", tls_ != nullptr && !config_.no_udp && !config_.no_dtls &&
+                                        tls_->offers_dtls()}});
+  }
+  if (tls_ && tls_->self_signed()) {
+    log_warning("self_signed_certificate",
+                {{"reason", "no cert is configured: clients that verify it will refuse TLS"}});
   }
   log_info("started", {{"version", kVersion},
                        {"workers", workers_.size()},
@@ -152,14 +213,13 @@ void Supervisor::watch_signals() {
   for (const int signal : {SIGTERM, SIGINT}) {
     watches_.push_back(loop_.on_signal(signal, [this] { stopping_ = true; }));
   }
-  watches_.push_back(loop_.on_signal(SIGHUP, [] {
+  watches_.push_back(loop_.on_signal(SIGHUP, [this] {
     reopen_log();
     log_info("log_reopened");
+    reload_certificates();
   }));
   watches_.push_back(loop_.on_signal(SIGUSR1, [this] { drain(); }));
-  watches_.push_back(loop_.on_signal(SIGUSR2, [] {
-    log_info("signal_ignored", {{"signal", "SIGUSR2"}, {"reason", "there are no certificates"}});
-  }));
+  watches_.push_back(loop_.on_signal(SIGUSR2, [this] { reload_certificates(); }));
 }
 
 void Supervisor::watch_addresses() {
@@ -188,7 +248,23 @@ void Supervisor::on_addresses_changed() {
   log_info("addresses_changed", {{"addresses", host_->addresses.size()}});
 }
 
+void Supervisor::reload_certificates() {
+  if (!tls_) return;
+  auto tls = net::TlsContext::make(make_tls_settings(config_), tls_.get());
+  if (!tls) {
+    log_error("certificates_not_reloaded", {{"reason", tls.error()}});
+    return;
+  }
+  tls_ = std::move(*tls);
+  post_to_all([this] { return NewTlsContext{tls_}; });
+  log_info("certificates_reloaded", {{"count", tls_->certificates().size()}});
+}
+
 void Supervisor::on_tick() {
+  if (tls_ && ++seconds_since_file_check_ >= kFileCheckPeriod) {
+    seconds_since_file_check_ = 0;
+    if (tls_->files_changed()) reload_certificates();
+  }
   reservations_.expire(net::monotonic_now());
   if (draining_ && allocations() == 0) {
     log_info("drained");

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "net/event_loop.h"
 #include "net/interfaces.h"
+#include "net/tls_context.h"
 #include "relay/reservations.h"
 #include "server/worker.h"
 #include "turn/relay_directory.h"
@@ -41,6 +42,8 @@ class Supervisor {
   void watch_addresses();
 
   void on_addresses_changed();
+  // Certificates anew, for connections to come; the old ones stay when the new ones are no good.
+  void reload_certificates();
   void on_tick();
   void drain();
   // The same letter to every worker.
@@ -52,6 +55,7 @@ class Supervisor {
   net::EventLoop loop_;
   std::shared_ptr<const net::HostAddresses> host_;
   std::vector<Endpoint> endpoints_;
+  std::shared_ptr<const net::TlsContext> tls_;  // Null: neither TLS nor DTLS.
 
   // Shared by the workers, so older than they are.
   turn::RelayDirectory directory_;
@@ -66,6 +70,7 @@ class Supervisor {
   net::Doorbell stop_bell_;
   std::optional<net::AddressChanges> address_changes_;
   std::vector<net::Watch> watches_;
+  int seconds_since_file_check_ = 0;
   bool stopping_ = false;
   bool draining_ = false;
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/clock.h"
 #include "server/event_log.h"
+#include "stun/demux.h"
 
 namespace turnpike::server {
 namespace {
@@ -31,20 +32,42 @@ Worker::Worker(WorkerSetup setup)
       links_(std::move(setup.links)),
       io_(random_.hash_key()),
       batch_(random_.hash_key()),
-      listeners_(std::move(setup.listeners)),
+      udp_listeners_(std::move(setup.udp_listeners)),
+      tcp_listeners_(std::move(setup.tcp_listeners)),
       relays_(setup.relay_settings, std::move(setup.host), {loop_, random_, *setup.reservations},
               [this](turn::RelayId relay) { on_relay_readable(relay); }),
       server_(std::move(setup.settings),
               {relays_, *setup.directory, *setup.quota, random_, index_}, setup.nonce_key,
               net::monotonic_now()),
+      streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls,
+               random_.hash_key()),
       mailbox_(kMailboxCapacity, [this] { doorbell_.ring(); }) {
   auto doorbell = loop_.make_doorbell([this] { on_mail(); });
   CHECK(doorbell.has_value());
   doorbell_ = std::move(*doorbell);
-  for (uint32_t i = 0; i < listeners_.size(); ++i) {
-    watches_.push_back(loop_.watch(listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
+  if (setup.dtls_limits.serve && setup.tls && setup.tls->offers_dtls()) {
+    dtls_ = std::make_unique<DtlsClients>(turn(), client_counters_, setup.dtls_limits, setup.tls,
+                                          random_.hash_key());
   }
-  watches_.push_back(loop_.every(seconds(1), [this] { server_.on_tick(now(), outbox_); }));
+  for (uint32_t i = 0; i < udp_listeners_.size(); ++i) {
+    watches_.push_back(
+        loop_.watch(udp_listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
+  }
+  for (const net::Fd& listener : tcp_listeners_) {
+    watches_.push_back(
+        loop_.watch(listener.get(), [this, &listener] { streams_.accept_from(listener); }));
+  }
+  watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
+}
+
+WorkerTurn Worker::turn() {
+  return {server_, outbox_, slab_, [this]() -> const Now& { return now(); }, [this] { flush(); }};
+}
+
+void Worker::on_tick() {
+  server_.on_tick(now(), outbox_);
+  streams_.on_tick();
+  if (dtls_) dtls_->on_tick();
 }
 
 void Worker::run() {
@@ -65,12 +88,16 @@ const Now& Worker::now() {
 }
 
 void Worker::on_listener_readable(uint32_t index) {
-  const net::UdpSocket& listener = listeners_[index];
-  for (const net::RxDatagram& datagram : io_.receive(listeners_[index], slab_)) {
-    const turn::ClientRoute from = {
-        {index, 0},
-        {Transport::udp, datagram.source, {datagram.local_ip, listener.local().port}}};
-    server_.on_client_packet(now(), from, datagram.bytes, outbox_);
+  net::UdpSocket& listener = udp_listeners_[index];
+  for (const net::RxDatagram& datagram : io_.receive(listener, slab_)) {
+    const Endpoint local = {datagram.local_ip, listener.local().port};
+    if (dtls_ && stun::classify_datagram(datagram.bytes) == stun::PacketKind::dtls) {
+      dtls_->on_datagram(index, datagram.source, local, datagram.bytes);
+    } else {
+      const turn::ClientRoute from = {make_link(LinkKind::datagram, {index, 0}),
+                                      {Transport::udp, datagram.source, local}};
+      server_.on_client_packet(now(), from, datagram.bytes, outbox_);
+    }
     if (outbox_.nearly_full()) flush();
   }
   if (!slab_.wants_reset()) return;
@@ -103,12 +130,7 @@ void Worker::flush() {
 }
 
 void Worker::send_packets() {
-  if (outbox_.to_client.empty() && outbox_.to_peer.empty()) return;
-  for (const turn::ToClient& packet : outbox_.to_client) {
-    net::UdpSocket& socket = listeners_[packet.link.index];
-    const Ip source = socket.local().ip.is_unspecified() ? packet.server_ip : Ip();
-    batch_.add({&socket, packet.client, source, packet.head, packet.body, {}});
-  }
+  for (const turn::ToClient& packet : outbox_.to_client) add_to_batch(packet);
   for (const turn::ToPeer& packet : outbox_.to_peer) {
     // An allocation that ended in this turn has taken its socket along.
     net::UdpSocket* socket = relays_.find(packet.relay);
@@ -117,7 +139,25 @@ void Worker::send_packets() {
     marks.dont_fragment = packet.fragmenting == turn::Fragmenting::forbidden;
     batch_.add({socket, packet.peer, Ip(), {}, packet.payload, marks});
   }
-  io_.send(batch_, now().mono);
+  if (dtls_) dtls_->add_sends(udp_listeners_, batch_);
+  if (!batch_.empty()) io_.send(batch_, now().mono);
+  if (dtls_) dtls_->clear_sends();
+  streams_.write_queued();
+}
+
+void Worker::add_to_batch(const turn::ToClient& packet) {
+  switch (kind_of(packet.link)) {
+    case LinkKind::datagram: {
+      net::UdpSocket& socket = udp_listeners_[packet.link.index];
+      const Ip source = socket.local().ip.is_unspecified() ? packet.server_ip : Ip();
+      batch_.add({&socket, packet.client, source, packet.head, packet.body, {}});
+      return;
+    }
+    case LinkKind::dtls:
+      if (dtls_) dtls_->queue(packet);
+      return;
+    case LinkKind::stream: return streams_.queue(packet);
+  }
 }
 
 void Worker::send_to_workers() {
@@ -177,11 +217,18 @@ void Worker::on_message(WorkerMessage& message) {
           [this](KeyAnswer& m) { server_.on_key(now(), m.ticket, std::move(m.answer), outbox_); },
           [this](const HandedOver& m) { on_handed_over(m); },
           [this](const SetAdmission& m) { server_.set_admission(m.admission); },
+          [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
           [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
           [this](const Stop&) { stopping_ = true; }},
       message);
   // Answers may view what the letter holds.
   flush();
+}
+
+void Worker::use_tls(std::shared_ptr<const net::TlsContext> tls) {
+  // Whether DTLS is served at all is decided at the start.
+  if (dtls_ && tls->offers_dtls()) dtls_->use(tls);
+  streams_.use(std::move(tls));
 }
 
 void Worker::on_handed_over(const HandedOver& letter) {

@@ -15,6 +15,8 @@
 #include "net/socket_datagram_io.h"
 #include "net/tx_batch.h"
 #include "relay/relay_sockets.h"
+#include "server/dtls_clients.h"
+#include "server/stream_clients.h"
 #include "server/worker_message.h"
 #include "turn/outbox.h"
 #include "turn/server.h"
@@ -34,7 +36,11 @@ struct WorkerSetup {
   auth::NonceKey nonce_key{};
   relay::RelaySettings relay_settings;
   std::shared_ptr<const net::HostAddresses> host;
-  std::vector<net::UdpSocket> listeners;  // Bound; the worker's link ids are their indices.
+  std::vector<net::UdpSocket> udp_listeners;  // Bound; datagram links are their indices.
+  std::vector<net::Fd> tcp_listeners;         // Listening.
+  std::shared_ptr<const net::TlsContext> tls;  // Null: neither TLS nor DTLS is served.
+  StreamLimits stream_limits;
+  DtlsLimits dtls_limits;
   turn::RelayDirectory* directory = nullptr;
   relay::Reservations* reservations = nullptr;
   auth::QuotaLedger* quota = nullptr;
@@ -57,21 +63,26 @@ class Worker {
   // Any thread.
   [[nodiscard]] const turn::Counters& counters() const { return server_.counters(); }
   [[nodiscard]] const net::IoCounters& io_counters() const { return io_.counters(); }
+  [[nodiscard]] const ClientCounters& client_counters() const { return client_counters_; }
   [[nodiscard]] uint64_t allocations() const {
     const turn::Counters& c = counters();
     return c.allocations_opened.get() - c.allocations_closed.get();
   }
 
  private:
+  WorkerTurn turn();
   void on_listener_readable(uint32_t index);
   void on_relay_readable(turn::RelayId relay);
+  void on_tick();
   void on_mail();
   void on_message(WorkerMessage& message);
   void on_handed_over(const HandedOver& letter);
+  void use_tls(std::shared_ptr<const net::TlsContext> tls);
 
   // Carries out what the outbox holds, until it is empty.
   void flush();
   void send_packets();
+  void add_to_batch(const turn::ToClient& packet);
   void send_to_workers();
   void report_peer_errors();
   void carry_out(turn::Effect& effect);
@@ -89,9 +100,13 @@ class Worker {
   net::RxSlab slab_;
   net::TxBatch batch_;
   turn::Outbox outbox_;
-  std::vector<net::UdpSocket> listeners_;
+  std::vector<net::UdpSocket> udp_listeners_;
+  std::vector<net::Fd> tcp_listeners_;
   relay::RelaySockets relays_;
   turn::Server server_;  // Holds leases on relays_, so it goes first.
+  ClientCounters client_counters_;
+  StreamClients streams_;
+  std::unique_ptr<DtlsClients> dtls_;  // nullptr: DTLS is not served.
 
   std::vector<turn::Effect> effects_;  // Scratch of flush().
   std::vector<HandedOver> handovers_;  // Scratch of send_to_workers(); index: worker.

@@ -9,6 +9,7 @@
 
 #include "auth/user_store.h"
 #include "net/interfaces.h"
+#include "net/tls_context.h"
 #include "turn/server.h"
 
 namespace turnpike::server {
@@ -40,9 +41,13 @@ struct SetAdmission {
 struct NewHostAddresses {
   std::shared_ptr<const net::HostAddresses> host;
 };
+// For connections to come.
+struct NewTlsContext {
+  std::shared_ptr<const net::TlsContext> tls;
+};
 struct Stop {};
 
 using WorkerMessage = std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, SetAdmission,
-                                   NewHostAddresses, Stop>;
+                                   NewHostAddresses, NewTlsContext, Stop>;
 
 }  // namespace turnpike::server

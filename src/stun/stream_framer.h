@@ -19,8 +19,10 @@ enum class FramingError : uint8_t {
 
 constexpr std::string_view to_string(FramingError error) {
   switch (error) {
-    case FramingError::not_a_frame: return "neither STUN nor ChannelData";
-    case FramingError::too_long: return "frame too long";
+    case FramingError::not_a_frame:
+      return "neither STUN nor ChannelData";
+    case FramingError::too_long:
+      return "frame too long";
   }
   return "?";
 }

@@ -40,9 +40,13 @@ PeerDecision decide_peer(const Endpoint& peer, const Core& core) {
     decision.reach = PeerReach::own_relay_or_network;
     return decision;
   }
-  // The one exception to the rule about our own addresses: an allocation that lives there.
+  // The one exception to the rule about our own addresses: an allocation that lives there. Port 0
+  // means the address alone (a permission has no port): what it opens leads to live allocations
+  // only, never to the network.
   decision.reach = PeerReach::own_relay;
-  if (core.services.directory.find(decision.peer)) decision.reason = PeerReason::allowed;
+  if (peer.port == 0 || core.services.directory.find(decision.peer)) {
+    decision.reason = PeerReason::allowed;
+  }
   return decision;
 }
 

@@ -34,12 +34,20 @@ Handler handler_for(Method method) {
   return nullptr;
 }
 
+// Until the store has been heard of: there may be users, and nothing is promised about them.
+std::shared_ptr<const auth::StoreState> unknown_store() {
+  auth::StoreState state;
+  state.has_users = true;
+  state.all_users_have_sha256 = false;
+  return std::make_shared<const auth::StoreState>(std::move(state));
+}
+
 }  // namespace
 
 Server::Server(std::shared_ptr<const Settings> settings, const Services& services,
                const auth::NonceKey& nonce_key, Instant start)
     : core_(std::move(settings), services, nonce_key, start),
-      store_state_(std::make_shared<auth::StoreState>()) {
+      store_state_(unknown_store()) {
   update_policy();
 }
 

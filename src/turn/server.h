@@ -54,6 +54,11 @@ class Server {
 
   [[nodiscard]] const Counters& counters() const { return core_.counters; }
   [[nodiscard]] size_t allocations() const { return core_.allocations.size(); }
+  [[nodiscard]] bool has_allocation(const FiveTuple& tuple) {
+    return core_.allocations.find(tuple) != nullptr;
+  }
+  // Requests that wait for the user store.
+  [[nodiscard]] size_t waiting() const { return parked_.size(); }
   template <typename Visit>
   void for_each_allocation(Visit&& visit) {
     core_.allocations.for_each(visit);

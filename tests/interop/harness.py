@@ -4,8 +4,8 @@
     FAIL NAME (log: PATH)
     skip NAME: REASON
 
-The server is the command in TURNPIKE_SERVER (a default is looked for in build/). Debian's turnserver works as a
-stand-in: TURNPIKE_SERVER=turnserver. It fails the cases in which it differs from what we want.
+The server is the command in TEST_SERVER (a default is looked for in build/). Debian's turnserver works as a
+stand-in: TEST_SERVER=turnserver. It fails the cases in which it differs from what we want.
 """
 
 import os
@@ -24,8 +24,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import stunlib  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LOGS = os.environ.get("TURNPIKE_TEST_LOGS") or os.path.join(ROOT, "build", "logs")
-FULL = os.environ.get("TURNPIKE_TEST_FULL") == "1"
+LOGS = os.environ.get("TEST_LOGS") or os.path.join(ROOT, "build", "logs")
+FULL = os.environ.get("TEST_FULL") == "1"
 
 
 def binary():
@@ -38,12 +38,12 @@ def binary():
 
 def server_command(lean=False):
     """`lean` asks for the build without sanitizers, for cases that look at memory and time."""
-    command = (lean and os.environ.get("TURNPIKE_SERVER_LEAN")) or os.environ.get("TURNPIKE_SERVER")
+    command = (lean and os.environ.get("TEST_SERVER_LEAN")) or os.environ.get("TEST_SERVER")
     if command:
         return shlex.split(command)
     path = binary()
     if not path:
-        sys.exit("harness: build the server first, or name one in TURNPIKE_SERVER")
+        sys.exit("harness: build the server first, or name one in TEST_SERVER")
     return [path, "serve"]
 
 
@@ -73,7 +73,8 @@ class Server:
         hosts = hosts or (host,)
         self.host, self.port = hosts[0], port or free_port(hosts[0])
         self.log = os.path.join(self.directory.name, "server.log")
-        command = server_command(lean) + ["-n", "--listening-port=%d" % self.port, "--log-file=stdout"]
+        command = server_command(lean) + ["-n", "--listening-port=%d" % self.port, "--log-file=stdout",
+                                          "--tls-listening-port=%d" % free_port(hosts[0])]
         command += ["--listening-ip=%s" % one for one in hosts]
         command += ["--relay-ip=%s" % one for one in relay]
         command += ["--realm=%s" % realm] if realm else []
@@ -242,10 +243,10 @@ def main(shared=None):
 
 def in_network_namespace():
     """Runs the calling script again in a network namespace of its own, which ends with it; False where not allowed."""
-    if os.environ.get("TURNPIKE_TEST_NETNS") == "1":
+    if os.environ.get("TEST_NETNS") == "1":
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         return True
     if subprocess.run(["unshare", "-n", "true"], stderr=subprocess.DEVNULL, check=False).returncode:
         return False
-    os.environ["TURNPIKE_TEST_NETNS"] = "1"
+    os.environ["TEST_NETNS"] = "1"
     os.execvp("unshare", ["unshare", "-n", sys.executable] + sys.argv)

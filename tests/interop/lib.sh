@@ -9,7 +9,7 @@
 
 set -u
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-LOGS=${TURNPIKE_TEST_LOGS:-$ROOT/build/logs}
+LOGS=${TEST_LOGS:-$ROOT/build/logs}
 SCRIPT=$(basename "$0" | sed 's/\.[a-z]*$//; s/_test$//')
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-test-XXXXXX")
 SERVER_PIDS=()
@@ -28,23 +28,23 @@ trap 'exit 130' INT TERM
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-exitcode=99} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 
-if [ -z "${TURNPIKE_SERVER:-}" ]; then
+if [ -z "${TEST_SERVER:-}" ]; then
   for flavour in asan debug release; do
     if [ -x "$ROOT/build/$flavour/bin/turnpike" ]; then
-      TURNPIKE_SERVER="$ROOT/build/$flavour/bin/turnpike serve"
+      TEST_SERVER="$ROOT/build/$flavour/bin/turnpike serve"
       break
     fi
   done
 fi
-[ -n "${TURNPIKE_SERVER:-}" ] || {
-  echo "$0: build the server first, or name one in TURNPIKE_SERVER" >&2
+[ -n "${TEST_SERVER:-}" ] || {
+  echo "$0: build the server first, or name one in TEST_SERVER" >&2
   exit 1
 }
 # The program without its subcommand, for tests of the other subcommands.
 # shellcheck disable=SC2034
-TURNPIKE=${TURNPIKE_SERVER% serve}
+TURNPIKE=${TEST_SERVER% serve}
 
-is_stand_in() { [ "$(basename "${TURNPIKE_SERVER%% *}")" = turnserver ]; }
+is_stand_in() { [ "$(basename "${TEST_SERVER%% *}")" = turnserver ]; }
 
 # Below the kernel's ephemeral range, so that no client socket takes it first.
 free_port() {
@@ -82,7 +82,7 @@ start_server() {
       "--userdb=$WORK/db.$SERVER_PORT")
   fi
   # shellcheck disable=SC2086  # The variable holds a command with its arguments.
-  (cd "$WORK" && exec $TURNPIKE_SERVER -n --listening-port="$SERVER_PORT" --log-file=stdout \
+  (cd "$WORK" && exec $TEST_SERVER -n --listening-port="$SERVER_PORT" --tls-listening-port="$(free_port)" --log-file=stdout \
     ${host:+--listening-ip=$host} ${extra[@]+"${extra[@]}"} "$@") > "$SERVER_LOG" 2>&1 < /dev/null &
   SERVER_PID=$!
   SERVER_PIDS+=("$SERVER_PID")
@@ -152,7 +152,7 @@ wait_cases() {
 }
 
 shortened() {  # WHAT USED WHOLE: the count to use
-  if [ "${TURNPIKE_TEST_FULL:-0}" = 1 ]; then
+  if [ "${TEST_FULL:-0}" = 1 ]; then
     echo "$3"
   else
     echo "short $1: $2 instead of $3" >&2

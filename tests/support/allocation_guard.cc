@@ -33,29 +33,65 @@ void release(void* memory) {
 }  // namespace
 
 // Every form is replaced: under a sanitizer the forms that were left would not match these.
-void* operator new(size_t size) { return allocate(size); }
-void* operator new[](size_t size) { return allocate(size); }
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new[](size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new(size_t size, std::align_val_t align) { return allocate_aligned(size, align); }
-void* operator new[](size_t size, std::align_val_t align) { return allocate_aligned(size, align); }
-void operator delete(void* memory) noexcept { release(memory); }
-void operator delete[](void* memory) noexcept { release(memory); }
-void operator delete(void* memory, size_t) noexcept { release(memory); }
-void operator delete[](void* memory, size_t) noexcept { release(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { release(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { release(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { release(memory); }
-void operator delete[](void* memory, size_t, std::align_val_t) noexcept { release(memory); }
+void* operator new(size_t size) {
+  return allocate(size);
+}
+void* operator new[](size_t size) {
+  return allocate(size);
+}
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return allocate(size);
+}
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+  return allocate(size);
+}
+void* operator new(size_t size, std::align_val_t align) {
+  return allocate_aligned(size, align);
+}
+void* operator new[](size_t size, std::align_val_t align) {
+  return allocate_aligned(size, align);
+}
+void operator delete(void* memory) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory) noexcept {
+  release(memory);
+}
+void operator delete(void* memory, size_t) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory, size_t) noexcept {
+  release(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t&) noexcept {
+  release(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+  release(memory);
+}
+void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+  release(memory);
+}
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept {
+  release(memory);
+}
 
 namespace turnpike::testing {
 
 AllocationGuard::AllocationGuard() : news_at_start_(::news), deletes_at_start_(::deletes) {}
 
-uint64_t AllocationGuard::news() const { return ::news - news_at_start_; }
+uint64_t AllocationGuard::news() const {
+  return ::news - news_at_start_;
+}
 
-uint64_t AllocationGuard::deletes() const { return ::deletes - deletes_at_start_; }
+uint64_t AllocationGuard::deletes() const {
+  return ::deletes - deletes_at_start_;
+}
 
 }  // namespace turnpike::testing

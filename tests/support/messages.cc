@@ -17,7 +17,8 @@ stun::TransactionId transaction(uint64_t number) {
 
 Bytes make_message(stun::Method method, stun::Class message_class, const stun::TransactionId& id,
                    const AddAttributes& add) {
-  Bytes buffer(size_t{64} * 1024, 0xee);
+  // The longest message there is.
+  Bytes buffer(stun::kHeaderSize + 65532, 0xee);
   stun::MessageBuilder builder(buffer, method, message_class, id);
   if (add) add(builder);
   const ByteView message = builder.finish();

@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hex.h"
 #include "base/wire.h"
 #include "stun/attributes.h"
 #include "stun/builder.h"
 #include "stun/integrity.h"
 #include "stun/message.h"
-#include "base/hex.h"
 #include "support/hex.h"
 #include "support/messages.h"
 
@@ -40,8 +40,9 @@ TEST(Rfc5769, ResponsesHoldTheMappedAddress) {
     std::string_view hex;
     std::string_view address;
   };
-  for (const Case& c : {Case{kSampleIpv4Response, "192.0.2.1:32853"},
-                        Case{kSampleIpv6Response, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"}}) {
+  for (const Case& c :
+       {Case{kSampleIpv4Response, "192.0.2.1:32853"},
+        Case{kSampleIpv6Response, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"}}) {
     const auto bytes = bytes_from_hex(c.hex);
     const MessageView message = parsed(bytes);
     EXPECT_EQ(message.message_class(), Class::success);

@@ -19,7 +19,7 @@ namespace turnpike::auth {
 struct LookupRequest {
   uint32_t worker = 0;  // Who asks; comes back in the answer.
   uint64_t ticket = 0;  // What for; comes back in the answer.
-  std::string name;     // Empty when by_userhash.
+  std::string name{};   // Empty when by_userhash.
   bool by_userhash = false;
   stun::Sha256Mac userhash{};
 };
@@ -37,7 +37,7 @@ class AuthService {
   using StateChanged = std::function<void(std::shared_ptr<const StoreState>)>;
 
   struct Settings {
-    std::string realm;
+    std::string realm{};
     milliseconds poll_period{500};  // A change takes effect within this at the latest.
     size_t queue_capacity = 4096;   // As many as four workers may park.
   };

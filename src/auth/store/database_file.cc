@@ -12,8 +12,8 @@ namespace turnpike::auth {
 namespace {
 
 DatabaseFailure failure_from(int system_error) {
+  if (system_error == ENOENT || system_error == ENOTDIR) return {DatabaseError::missing, {}};
   const std::string detail = std::generic_category().message(system_error);
-  if (system_error == ENOENT || system_error == ENOTDIR) return {DatabaseError::missing, detail};
   if (system_error == EACCES || system_error == EPERM) {
     return {DatabaseError::not_permitted, detail};
   }
@@ -58,7 +58,11 @@ Result<void, DatabaseFailure> make_private_file(const std::string& path) {
   // Somebody else made it in the meantime: as good, and not to be opened here, since closing a file
   // gives up the locks that this process has on it.
   if (file < 0 && errno == EEXIST) return {};
-  if (file < 0) return unexpected(failure_from(errno));
+  if (file < 0) {
+    DatabaseFailure failure = failure_from(errno);
+    if (failure.error == DatabaseError::missing) failure.detail = "its directory does not exist";
+    return unexpected(failure);
+  }
   give_to_owner_of_directory(file, path);
   close(file);
   return {};

@@ -104,15 +104,18 @@ def weak_keys(server):
                 one_of(try_names(client, user, client.realm, client.nonce, key).code, (400, 401), repr((user, key)))
 
 
-@case("an integrity value of another size is refused")
+@case("an integrity value of another size opens nothing")
 def integrity_size(server):
     with server.client() as client:
         client.login()
-        for size in (0, 1, 4, 16, 19):
-            one_of(client.allocate(mac_size=size).code, (400, 401), "MESSAGE-INTEGRITY of %d bytes" % size)
-        for size in (0, 4, 12, 15):
-            one_of(client.allocate(mac_size=size, digest="sha256").code, (400, 401),
-                   "MESSAGE-INTEGRITY-SHA256 of %d bytes" % size)
+        for digest, sizes in (("sha1", (0, 1, 4, 16, 19)), ("sha256", (0, 4, 12, 15))):
+            for size in sizes:
+                data = client.signed(ALLOCATE, [TRANSPORT], mac_size=size, digest=digest)
+                client.send_raw(data)
+                answers = client.drain()  # Silence is as good: such a message is malformed.
+                for answer in answers:
+                    one_of(stunlib.Message(answer).code, (400, 401), "%s of %d bytes" % (digest, size))
+        equal(client.refresh(600).code, 437, "no allocation came of it")
 
 
 @case("one wrong bit anywhere in the integrity is refused")
@@ -196,7 +199,7 @@ def long_names(server):
 def sha256_login(server):
     with server.client() as client:
         client.login()
-        equal(client.algorithms, b"\0\2\0\0\0\1\0\0", "PASSWORD-ALGORITHMS: SHA-256 first, then MD5")
+        equal(client.algorithms, b"\0\2\0\0\0\1\0\0", "PASSWORD-ALGORITHMS, the better one first")
         true(stunlib.nonce_features(client.nonce) & 0x800000, "the nonce says 'password algorithms'")
         key = sha256_key(client.user, client.realm, client.password)
         names = client.credentials() + [(PASSWORD_ALGORITHMS, client.algorithms), algorithm(SHA256)]

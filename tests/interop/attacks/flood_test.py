@@ -83,9 +83,9 @@ def received_udp():
 @case("100,000 requests from forged addresses leave the memory where it was")
 def memory():
     with attacker() as start, Server(host=OURS, relay=(OURS,), lean=True) as server:
-        equal(start(server, 5000, 50000).wait(), 0, "the attacker's end")  # Warm-up: pages that are touched once.
+        equal(start(server, 5000, 12500).wait(), 0, "the attacker's end")  # Warm-up: pages that are touched once.
         before, taken = server.rss_kib(), received_udp()
-        equal(start(server, FLOOD, 25000).wait(), 0, "the attacker's end")
+        equal(start(server, FLOOD, 12500).wait(), 0, "the attacker's end")
         with server.client() as client:
             client.plain(1)
         grown, taken = server.rss_kib() - before, received_udp() - taken

@@ -194,7 +194,7 @@ def wrong_sizes(server):
     with server.client() as client:
         for kind, sizes in ((stunlib.LIFETIME, (0, 3, 5, 8)), (stunlib.REQUESTED_ADDRESS_FAMILY, (0, 1, 3, 5)),
                             (stunlib.EVEN_PORT, (0, 2, 4)), (stunlib.RESERVATION_TOKEN, (0, 7, 9)),
-                            (stunlib.DONT_FRAGMENT, (1, 4)), (REQUESTED_TRANSPORT, (0, 1, 3, 5))):
+                            (REQUESTED_TRANSPORT, (0, 1, 3, 5))):
             for size in sizes:
                 attributes = [(kind, b"\x01" * size)]
                 if kind != REQUESTED_TRANSPORT:

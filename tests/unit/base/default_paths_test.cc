@@ -13,8 +13,7 @@ TEST(DefaultPaths, UserDatabaseGoesWhereTheAccountMayWrite) {
   for (const Case& c : {
            Case{{.is_root = true, .home = "/root", .xdg_data_home = "/x"},
                 "/var/lib/turnpike/turndb"},
-           Case{{.is_root = false, .home = "/home/a", .xdg_data_home = "/x"},
-                "/x/turnpike/turndb"},
+           Case{{.is_root = false, .home = "/home/a", .xdg_data_home = "/x"}, "/x/turnpike/turndb"},
            Case{{.is_root = false, .home = "/home/a", .xdg_data_home = ""},
                 "/home/a/.local/share/turnpike/turndb"},
            Case{{.is_root = false, .home = "/home/a", .xdg_data_home = "relative"},

@@ -44,11 +44,28 @@ TEST(Ip, PrintsTheCanonicalForm) {
 }
 
 TEST(Ip, RefusesWhatIsNoAddress) {
-  for (const std::string_view text :
-       {"", " ", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "0x7f.0.0.1", "1.2.3.4 ",
-        " 1.2.3.4", "1.2.3.4/8", "::1%lo", "fe80::1%eth0", "[::1]", ":::", "1::2::3", "g::",
-        "12345::", "localhost", "::ffff:1.2.3", "2130706433",
-        "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"}) {
+  for (const std::string_view text : {"",
+                                      " ",
+                                      "1",
+                                      "1.2.3",
+                                      "1.2.3.4.5",
+                                      "256.1.1.1",
+                                      "01.2.3.4",
+                                      "0x7f.0.0.1",
+                                      "1.2.3.4 ",
+                                      " 1.2.3.4",
+                                      "1.2.3.4/8",
+                                      "::1%lo",
+                                      "fe80::1%eth0",
+                                      "[::1]",
+                                      ":::",
+                                      "1::2::3",
+                                      "g::",
+                                      "12345::",
+                                      "localhost",
+                                      "::ffff:1.2.3",
+                                      "2130706433",
+                                      "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"}) {
     EXPECT_FALSE(Ip::parse(text).has_value()) << text;
   }
   EXPECT_FALSE(Ip::parse(std::string_view("1.2.3.4\0.5", 10)).has_value());
@@ -139,18 +156,19 @@ TEST(Ip, FindsTheV4AddressEmbeddedInEachForm) {
 
 TEST(Ip, FindsNoV4AddressWhereThereIsNone) {
   for (const std::string_view text :
-       {"10.1.2.3", "::", "::1", "2001:db8::10.1.2.3", "2001:1::a01:203", "2003:a01:203::",
-        "64:ff9b:0:1::a01:203", "64:ff9b:2::a01:203", "::1:ffff:0:a01:203", "::ffff:1:a01:203",
-        "fe80::5efe:a01:203", "1::10.1.2.3"}) {
+       {"10.1.2.3", "::", "::1", "2001:db8::10.1.2.3", "2001:1::a01:203",
+        "2003:a01:203::", "64:ff9b:0:1::a01:203", "64:ff9b:2::a01:203", "::1:ffff:0:a01:203",
+        "::ffff:1:a01:203", "fe80::5efe:a01:203", "1::10.1.2.3"}) {
     EXPECT_FALSE(ip(text).embedded_v4().has_value()) << text;
   }
 }
 
 TEST(Ip, OrderIsTheOrderOfTheNumbers) {
   const std::vector<std::string_view> ascending = {
-      "::",          "::1",         "::ffff",        "0.0.0.0",    "1.0.0.255", "1.0.1.0",
-      "10.0.0.0",    "192.0.2.255", "192.0.3.0",     "255.0.0.0",  "::1:0:0:0", "2001:db8::ff",
-      "2001:db8::100", "2001:db8:1::", "fe80::", "ffff:ffff::"};
+      "::",         "::1",          "::ffff",        "0.0.0.0",      "1.0.0.255",
+      "1.0.1.0",    "10.0.0.0",     "192.0.2.255",   "192.0.3.0",    "255.0.0.0",
+      "::1:0:0:0",  "2001:db8::ff", "2001:db8::100", "2001:db8:1::", "fe80::",
+      "ffff:ffff::"};
   for (size_t i = 0; i + 1 < ascending.size(); ++i) {
     EXPECT_LT(ip(ascending[i]), ip(ascending[i + 1])) << ascending[i];
   }

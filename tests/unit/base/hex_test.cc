@@ -21,8 +21,8 @@ TEST(Hex, ReadsDigitsOfEitherCase) {
 
 TEST(Hex, RefusesWrongSizesAndCharacters) {
   std::array<uint8_t, 2> out{};
-  for (const std::string_view text :
-       {"", "0", "012", "01234", "012345", "01 2", "0x01", "012g", "012/", "012:", "012@", "012`"}) {
+  for (const std::string_view text : {"", "0", "012", "01234", "012345", "01 2", "0x01", "012g",
+                                      "012/", "012:", "012@", "012`"}) {
     EXPECT_FALSE(from_hex(text, out)) << text;
   }
 }

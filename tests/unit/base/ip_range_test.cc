@@ -7,8 +7,12 @@
 namespace turnpike {
 namespace {
 
-Ip ip(std::string_view text) { return Ip::parse(text).value(); }
-IpRange range(std::string_view text) { return IpRange::parse(text).value(); }
+Ip ip(std::string_view text) {
+  return Ip::parse(text).value();
+}
+IpRange range(std::string_view text) {
+  return IpRange::parse(text).value();
+}
 
 TEST(IpRange, ParsesEachForm) {
   struct Case {
@@ -41,11 +45,26 @@ TEST(IpRange, ParsesEachForm) {
 }
 
 TEST(IpRange, RefusesWhatIsNoRange) {
-  for (const std::string_view text :
-       {"", "/", "-", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0.0/ 8",
-        "10.0.0.0/8/9", "10.0.0.0/255.0.0.0", "2001:db8::/129", "::ffff:10.0.0.0/104", "10.0.0.2-",
-        "-10.0.0.2", "10.0.0.2-10.0.0.1", "10.0.0.1-2001:db8::1", "2001:db8::2-2001:db8::1",
-        "10.0.0.1-10.0.0.2-10.0.0.3", "10.0.0.0/99999999999999999999"}) {
+  for (const std::string_view text : {"",
+                                      "/",
+                                      "-",
+                                      "/8",
+                                      "10.0.0.0/",
+                                      "10.0.0.0/33",
+                                      "10.0.0.0/-1",
+                                      "10.0.0.0/8x",
+                                      "10.0.0.0/ 8",
+                                      "10.0.0.0/8/9",
+                                      "10.0.0.0/255.0.0.0",
+                                      "2001:db8::/129",
+                                      "::ffff:10.0.0.0/104",
+                                      "10.0.0.2-",
+                                      "-10.0.0.2",
+                                      "10.0.0.2-10.0.0.1",
+                                      "10.0.0.1-2001:db8::1",
+                                      "2001:db8::2-2001:db8::1",
+                                      "10.0.0.1-10.0.0.2-10.0.0.3",
+                                      "10.0.0.0/99999999999999999999"}) {
     EXPECT_FALSE(IpRange::parse(text).has_value()) << text;
   }
 }

@@ -118,8 +118,7 @@ TEST(KeyedHash, SpreadsNeighboursOverTheBuckets) {
 TEST(KeyedHash, OneBitChangesHalfOfTheHash) {
   int changed = 0;
   for (unsigned bit = 0; bit < 64; ++bit) {
-    const uint64_t difference =
-        hash_words({1, 2}, {0}) ^ hash_words({1, 2}, {uint64_t{1} << bit});
+    const uint64_t difference = hash_words({1, 2}, {0}) ^ hash_words({1, 2}, {uint64_t{1} << bit});
     changed += std::popcount(difference);
   }
   EXPECT_NEAR(changed / 64.0, 32.0, 3.0);

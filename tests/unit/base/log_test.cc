@@ -20,7 +20,8 @@ class LogTest : public ::testing::Test {
   }
 
   void configure(LogFormat format, LogLevel level = LogLevel::info) {
-    ASSERT_TRUE(configure_log({.level = level, .format = format, .file = path_}));
+    ASSERT_TRUE(configure_log(
+        {.level = level, .format = format, .target = LogTarget::file, .file = path_}));
   }
 
   [[nodiscard]] std::string written(const std::string& suffix = "") const {
@@ -106,7 +107,7 @@ TEST_F(LogTest, LevelsBelowTheSettingAreSilent) {
 }
 
 TEST_F(LogTest, RedactionRemovesTheHostPart) {
-  ASSERT_TRUE(configure_log({.file = path_, .redact_addresses = true}));
+  ASSERT_TRUE(configure_log({.target = LogTarget::file, .file = path_, .redact_addresses = true}));
   log_info("e", {{"a", Ip::parse("192.0.2.77").value()},
                  {"b", Ip::parse("2001:db8:1:2::3").value()},
                  {"c", Endpoint::parse("192.0.2.77:999", 0).value()}});
@@ -121,7 +122,8 @@ TEST_F(LogTest, AddressesAreShownWithoutRedaction) {
 
 TEST_F(LogTest, FileThatCannotBeOpenedLeavesTheLogAsItWas) {
   configure(LogFormat::text);
-  EXPECT_FALSE(configure_log({.format = LogFormat::json, .file = path_ + "/no/such/folder"}));
+  EXPECT_FALSE(configure_log(
+      {.format = LogFormat::json, .target = LogTarget::file, .file = path_ + "/no/such/folder"}));
   log_info("still");
   EXPECT_EQ(after_time(written()), "info    still\n");
 }

@@ -26,7 +26,8 @@ TEST(Mailbox, RefusesBeyondItsCapacityAndLeavesTheLetter) {
   EXPECT_TRUE(box.send(std::make_unique<int>(2)));
   auto third = std::make_unique<int>(3);
   EXPECT_FALSE(box.send(std::move(third)));
-  ASSERT_NE(third, nullptr);  // NOLINT(bugprone-use-after-move): that it was not moved is the point.
+  ASSERT_NE(third,
+            nullptr);  // NOLINT(bugprone-use-after-move): that it was not moved is the point.
   std::vector<std::unique_ptr<int>> letters;
   box.take_all(letters);
   EXPECT_TRUE(box.send(std::move(third)));

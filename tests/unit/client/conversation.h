@@ -138,7 +138,7 @@ class Conversation {
     out.clear();
   }
   void have_permission(const Ip& peer) {
-    session.create_permission(now, std::array{peer}, out);
+    session.create_permission(now, std::array{Endpoint{peer, 9000}}, out);
     deliver(success(only_sent()));
     out.clear();
   }

@@ -15,10 +15,12 @@ using stun::Method;
 
 // Lets time run until the session wants to send something or has something to say.
 void run_to_next_action(Conversation& c) {
-  do {
+  for (int turns = 0; turns < 100; ++turns) {
     c.now = std::max(c.now, c.session.deadline());
     c.tick();
-  } while (c.out.packet_count() == 0 && c.out.events().empty());
+    if (c.out.packet_count() > 0 || !c.out.events().empty()) return;
+  }
+  FAIL() << "the session is due all the time and does nothing";
 }
 
 Bytes refreshed(const Bytes& request, uint32_t lifetime = 600) {

@@ -67,7 +67,7 @@ TEST(LongTerm, ChallengeIsAnsweredWithCredentialsInANewTransaction) {
 TEST(LongTerm, LaterRequestsAreSignedAtOnce) {
   Conversation c;
   c.have_allocation();
-  c.session.create_permission(c.now, std::array{kPeer.ip}, c.out);
+  c.session.create_permission(c.now, std::array{kPeer}, c.out);
   EXPECT_EQ(text_of(c.only_sent(), AttributeType::nonce), kNonce);
   EXPECT_TRUE(has(c.only_sent(), AttributeType::message_integrity));
 }
@@ -163,7 +163,7 @@ TEST(LongTerm, NoncesThatAreAlwaysStaleAreGivenUpOn) {
 TEST(LongTerm, EachOfSeveralOpenRequestsIsAskedAgain) {
   Conversation c;
   c.have_allocation();
-  c.session.create_permission(c.now, std::array{kPeer.ip}, c.out);
+  c.session.create_permission(c.now, std::array{kPeer}, c.out);
   c.session.bind_channel(c.now, 0x4000, kPeer, c.out);
   const auto requests = c.sent();
   ASSERT_EQ(requests.size(), 2u);

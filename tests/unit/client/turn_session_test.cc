@@ -236,7 +236,8 @@ TEST(TurnSession, RefreshOfWhatIsGoneLosesTheAllocation) {
 }
 
 TEST(TurnSession, OnePermissionRequestNamesSeveralPeers) {
-  const std::array peers = {Ip::v4(0xcb007101), Ip::v4(0xcb007102), *Ip::parse("2001:db8::7")};
+  const std::array peers = {Endpoint{Ip::v4(0xcb007101), 1}, Endpoint{Ip::v4(0xcb007102), 2},
+                            Endpoint{*Ip::parse("2001:db8::7"), 3}};
   Conversation c;
   c.have_allocation();
   c.session.create_permission(c.now, peers, c.out);
@@ -246,16 +247,16 @@ TEST(TurnSession, OnePermissionRequestNamesSeveralPeers) {
     if (attribute.type == AttributeType::xor_peer_address) ++named;
   }
   EXPECT_EQ(named, 3u);
-  EXPECT_FALSE(c.session.permits(peers[2]));
+  EXPECT_FALSE(c.session.permits(peers[2].ip));
   c.deliver(Conversation::success(request));
   EXPECT_TRUE(c.event<PermissionsCreated>());
-  for (const Ip& peer : peers) EXPECT_TRUE(c.session.permits(peer));
+  for (const Endpoint& peer : peers) EXPECT_TRUE(c.session.permits(peer.ip));
 }
 
 TEST(TurnSession, ForbiddenPeerIsToldAndNotPermitted) {
   Conversation c;
   c.have_allocation();
-  c.session.create_permission(c.now, std::array{kPeer.ip}, c.out);
+  c.session.create_permission(c.now, std::array{kPeer}, c.out);
   c.deliver(Conversation::refusal(c.only_sent(), ErrorCode::forbidden));
   ASSERT_TRUE(c.event<RequestFailed>());
   EXPECT_TRUE(c.event<RequestFailed>()->is(ErrorCode::forbidden));

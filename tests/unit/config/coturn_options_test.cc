@@ -134,7 +134,7 @@ TEST(CoturnFiles, OfTheGuideStartsUnchangedAndItsQuotasAreDoubted) {
   EXPECT_EQ(result.config.max_port, 49252);
   ASSERT_EQ(result.warnings.size(), 2U) << report_text(result);
   EXPECT_THAT(result.warnings[0].message, HasSubstr("total-quota"));
-  EXPECT_EQ(result.warnings[0].line, 20U);
+  EXPECT_EQ(result.warnings[0].line, 19U);
   EXPECT_THAT(result.warnings[1].message, HasSubstr("bps-capacity"));
 }
 

@@ -14,6 +14,10 @@ struct Line {
   std::optional<std::string> value;
 };
 
+void PrintTo(const Line& value, std::ostream* out) {
+  *out << value.text;
+}
+
 class FileParserLine : public ::testing::TestWithParam<Line> {};
 
 TEST_P(FileParserLine, IsReadAsWritten) {
@@ -71,6 +75,10 @@ struct BadText {
   std::string text;
   std::string reason;
 };
+
+void PrintTo(const BadText& value, std::ostream* out) {
+  *out << value.reason;
+}
 
 class FileParserBadText : public ::testing::TestWithParam<BadText> {};
 

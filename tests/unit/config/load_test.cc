@@ -196,6 +196,10 @@ struct BadValue {
   std::string reason;
 };
 
+void PrintTo(const BadValue& value, std::ostream* out) {
+  *out << value.line;
+}
+
 class LoadBadValue : public ::testing::TestWithParam<BadValue> {};
 
 TEST_P(LoadBadValue, IsAnErrorAtItsLine) {
@@ -248,6 +252,14 @@ TEST(Load, NamesAllProblemsAtOnceWithTheirLines) {
   EXPECT_THAT(text, HasSubstr("a.conf:6: the quotation mark"));
   EXPECT_THAT(text, HasSubstr("TURNPIKE_MAX_PORT: option 'max-port' must be"));
   EXPECT_THAT(text, HasSubstr("command line: unknown option 'fingerprnt'"));
+}
+
+TEST(Load, GivesUpOnAFileOfJunk) {
+  World world;
+  for (int i = 0; i < 100'000; ++i) world.files["junk"] += "lisening-prt=1\n";
+  const LoadResult result = world.load({"-c", "junk"});
+  EXPECT_LE(result.errors.size(), 1001U);
+  EXPECT_THAT(result.errors.back().message, HasSubstr("too many errors"));
 }
 
 TEST(Load, AcceptsWhatIsSoAnywayWithOneLineOfInformation) {

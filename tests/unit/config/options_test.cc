@@ -22,7 +22,8 @@ TEST(OptionTable, HasEachNameAndLetterOnce) {
   std::set<char> letters;
   for (const Option& option : all_options()) {
     EXPECT_TRUE(names.insert(option.name).second) << option.name;
-    if (option.letter != 0) EXPECT_TRUE(letters.insert(option.letter).second) << option.letter;
+    if (option.letter == 0) continue;
+    EXPECT_TRUE(letters.insert(option.letter).second) << option.letter;
   }
 }
 
@@ -69,7 +70,8 @@ TEST(OptionTable, KeepsTheLettersOfCoturn) {
 
 TEST(OptionTable, HasAnApplyExactlyWhereSomethingIsApplied) {
   for (const Option& option : all_options()) {
-    EXPECT_EQ(option.apply != nullptr, option.support == Support::supported) << option.name;
+    const bool stores = option.support == Support::supported && option.alias_of.empty();
+    EXPECT_EQ(option.apply != nullptr, stores) << option.name;
   }
 }
 
@@ -95,7 +97,8 @@ TEST(OptionTable, DocumentsTheDefaultsThatConfigHas) {
 TEST(OptionTable, DocumentsADefaultForEverySwitchOfOurs) {
   for (const Option& option : all_options()) {
     if (option.support != Support::supported || !option.alias_of.empty()) continue;
-    if (option.argument == Argument::flag) EXPECT_FALSE(option.default_text.empty()) << option.name;
+    if (option.argument != Argument::flag) continue;
+    EXPECT_FALSE(option.default_text.empty()) << option.name;
   }
 }
 
@@ -104,6 +107,7 @@ TEST(OptionTable, GivesAliasesATargetThatIsDocumented) {
     if (option.alias_of.empty()) continue;
     EXPECT_TRUE(canonical(option).alias_of.empty()) << option.name;
     EXPECT_EQ(canonical(option).support, Support::supported) << option.name;
+    EXPECT_EQ(!option.alias_value.empty(), option.argument == Argument::flag) << option.name;
   }
 }
 

@@ -15,6 +15,10 @@ struct Case {
   std::string expected;
 };
 
+void PrintTo(const Case& value, std::ostream* out) {
+  *out << value.text;
+}
+
 class ValidateError : public ::testing::TestWithParam<Case> {};
 class ValidateWarning : public ::testing::TestWithParam<Case> {};
 class ValidateFine : public ::testing::TestWithParam<std::string> {};
@@ -58,7 +62,8 @@ TEST_P(ValidateWarning, IsReportedAndNothingElse) {
 INSTANTIATE_TEST_SUITE_P(
     Combinations, ValidateWarning,
     ::testing::Values(
-        Case{"min-port=50000\nmax-port=50010", "has 11 ports"}, Case{"min-port=1000", "below 1024"},
+        Case{"min-port=50000\nmax-port=50010", "has 11 ports"},
+        Case{"min-port=1000\nmax-port=1100", "below 1024"},
         Case{"min-port=3000\ntls-listening-port=0", "listening-port 3478 lies in"},
         Case{"relay-threads=0", "relay-threads=1"},
         Case{"external-ip=10.1.2.3", "not a public address"},

@@ -28,6 +28,10 @@ class PathMtu : public testing::UdpFamilyTest {
 INSTANTIATE_TEST_SUITE_P(Families, PathMtu, ::testing::Values(IpFamily::v4, IpFamily::v6),
                          testing::family_name);
 
+// IPv6 has no such bit: routers never fragment there.
+class DfBit : public PathMtu {};
+INSTANTIATE_TEST_SUITE_P(Families, DfBit, ::testing::Values(IpFamily::v4), testing::family_name);
+
 TEST_P(PathMtu, LongDatagramIsFragmented) {
   in_namespace([this] {
     testing::Capture capture;
@@ -36,7 +40,7 @@ TEST_P(PathMtu, LongDatagramIsFragmented) {
     send();
     const Packets packets = capture.packets();
     ASSERT_EQ(packets.size(), 2U);
-    if (is_v4()) EXPECT_FALSE(has_df(packets[0]));
+    EXPECT_FALSE(is_v4() && has_df(packets[0]));
     EXPECT_EQ(counters().tx_datagrams.get(), 1U);
   });
 }
@@ -52,7 +56,7 @@ TEST_P(PathMtu, LongDatagramWithDfIsDroppedAndReported) {
     EXPECT_EQ(capture.packets().size(), 1U) << "only the short one left";
     EXPECT_EQ(counters().tx_drop_too_big.get(), 1U);
     const auto errors = io_.take_errors();
-    ASSERT_GE(errors.size(), 1U);
+    ASSERT_EQ(errors.size(), 1U);
     EXPECT_EQ(errors[0].socket_tag, 42U);
     EXPECT_EQ(errors[0].destination, far());
     EXPECT_EQ(errors[0].data, 1300U);
@@ -61,8 +65,7 @@ TEST_P(PathMtu, LongDatagramWithDfIsDroppedAndReported) {
   });
 }
 
-TEST_P(PathMtu, DfIsSetOnTheDatagramsThatAskAndOnNoOther) {
-  if (!is_v4()) GTEST_SKIP() << "IPv6 has no such bit";
+TEST_P(DfBit, IsSetOnTheDatagramsThatAskAndOnNoOther) {
   in_namespace([this] {
     testing::Capture capture;
     UdpSocket out = open_near();
@@ -90,8 +93,7 @@ TEST_P(PathMtu, DfIsSetOnTheDatagramsThatAskAndOnNoOther) {
   });
 }
 
-TEST_P(PathMtu, DfRunIsARunAndEachSegmentHasIt) {
-  if (!is_v4()) GTEST_SKIP() << "IPv6 has no such bit";
+TEST_P(DfBit, RunIsARunAndEachSegmentHasIt) {
   in_namespace([this] {
     testing::Capture capture;
     UdpSocket out = open_near();

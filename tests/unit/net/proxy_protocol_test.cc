@@ -156,7 +156,7 @@ TEST(ProxyProtocol, LocalSaysNothingAboutAddresses) {
 }
 
 TEST(ProxyProtocol, UnspecifiedAndFileSystemSocketsAreUnknown) {
-  for (const uint8_t family : {0x00, 0x10, 0x20, 0x31, 0x32, 0x01}) {
+  for (const uint8_t family : Bytes{0x00, 0x10, 0x20, 0x31, 0x32, 0x01}) {
     const auto header = parse_proxy_header(binary(0x21, family, Bytes(216)));
     ASSERT_TRUE(header && *header) << int{family};
     EXPECT_EQ((*header)->kind, ProxyKind::unknown) << int{family};

@@ -1,6 +1,4 @@
 // How sending goes on when the kernel says no. The refusals are injected.
-#include <deque>
-
 #include <gtest/gtest.h>
 
 #include "unit/net/faults.h"
@@ -17,14 +15,12 @@ class SendFaults : public testing::UdpTest {
  protected:
   void add_run(const Endpoint& to, size_t count) {
     for (size_t i = 0; i < count; ++i) {
-      add(out_, to, payloads_.emplace_back(numbered(payloads_.size(), 200)));
+      add(out_, to, numbered(i, 200));
     }
   }
   void add_run(size_t count) { add_run(in_.local(), count); }
   std::vector<std::string> received(size_t count) { return receive(in_, count, 200); }
 
-  // Stable addresses: the batch only borrows.
-  std::deque<std::string> payloads_;
   UdpSocket out_ = testing::open_socket({}, testing::loopback(IpFamily::v4));
   UdpSocket in_ = testing::open_socket({}, testing::loopback(IpFamily::v4));
 };
@@ -49,8 +45,8 @@ TEST_P(GsoForGood, FallsBackToPlainSendsOfThatSocket) {
   EXPECT_EQ(counters().tx_gso_disabled.get(), 1U);
 
   UdpSocket healthy = testing::open_socket({}, testing::loopback(IpFamily::v4));
-  add(healthy, in_.local(), payloads_[0]);
-  add(healthy, in_.local(), payloads_[1]);
+  add(healthy, in_.local(), "one");
+  add(healthy, in_.local(), "two");
   send();
   EXPECT_EQ(counters().tx_gso_disabled.get(), 2U) << "another socket finds out by itself";
 }
@@ -98,13 +94,11 @@ TEST_F(SendFaults, NarrowPathDoesNotTouchOtherDestinations) {
 
 TEST_F(SendFaults, FullSendBufferDropsTheRestOfThatSocketOnly) {
   UdpSocket other = testing::open_socket({}, testing::loopback(IpFamily::v4));
-  size_t calls = 0;
-  const ScopedSendFault fault([&](const msghdr&) { return ++calls == 2 ? EAGAIN : 0; });
+  const ScopedSendFault fault(
+      [](const msghdr& message) { return message.msg_iov->iov_len == 101 ? EAGAIN : 0; });
   // Different sizes, so that each is a message of its own.
-  for (size_t i = 0; i < 100; ++i) {
-    add(out_, in_.local(), payloads_.emplace_back(numbered(i, 100 + i)));
-  }
-  add(other, in_.local(), payloads_[0]);
+  for (size_t i = 0; i < 100; ++i) add(out_, in_.local(), numbered(i, 100 + i));
+  add(other, in_.local(), "other");
   send();
   EXPECT_EQ(received(2).size(), 2U);
   EXPECT_EQ(counters().tx_drop_would_block.get(), 99U);
@@ -127,13 +121,11 @@ INSTANTIATE_TEST_SUITE_P(Reasons, Dropped,
                                            DropCase{EADDRNOTAVAIL, &IoCounters::tx_drop_other}));
 
 TEST_P(Dropped, CostsThatMessageOnly) {
-  size_t calls = 0;
-  const ScopedSendFault fault([&](const msghdr&) { return ++calls == 2 ? GetParam().error : 0; });
-  for (size_t size : {100, 101, 102}) {
-    add(out_, in_.local(), payloads_.emplace_back(numbered(size, size)));
-  }
+  const ScopedSendFault fault(
+      [](const msghdr& message) { return message.msg_iov->iov_len == 101 ? GetParam().error : 0; });
+  for (size_t size : {100, 101, 102}) add(out_, in_.local(), numbered(size, size));
   send();
-  EXPECT_EQ(received(3), (std::vector<std::string>{payloads_[0], payloads_[2]}));
+  EXPECT_EQ(received(3), (std::vector<std::string>{numbered(100, 100), numbered(102, 102)}));
   EXPECT_EQ((counters().*GetParam().counter).get(), 1U);
 }
 

@@ -1,6 +1,7 @@
 // Loopback sockets and a SocketDatagramIo, for tests of the I/O layer.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -52,17 +53,21 @@ class UdpTest : public ::testing::Test {
     return out;
   }
 
+  // Copies the payload: the batch only borrows.
   void add(UdpSocket& socket, const Endpoint& to, const std::string& payload,
            const TxMarks& marks = {}) {
     batch_.add({.socket = &socket,
                 .destination = to,
                 .source = {},
                 .header = {},
-                .payload = as_bytes(payload),
+                .payload = as_bytes(payloads_.emplace_back(payload)),
                 .marks = marks});
   }
 
-  void send() { io_.send(batch_, now_); }
+  void send() {
+    io_.send(batch_, now_);
+    payloads_.clear();
+  }
 
   const IoCounters& counters() { return io_.counters(); }
 
@@ -70,6 +75,7 @@ class UdpTest : public ::testing::Test {
   SocketDatagramIo io_{HashKey{.k0 = 1, .k1 = 2}};
   TxBatch batch_{HashKey{.k0 = 3, .k1 = 4}};
   RxSlab slab_;
+  std::deque<std::string> payloads_;
 };
 
 // The same over both families.

@@ -1,191 +1,178 @@
 #include "stun/stream_framer.h"
 
-#include <algorithm>
-#include <random>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "base/wire.h"
+#include "base/hex.h"
+#include "base/random.h"
 #include "stun/channel_data.h"
 #include "stun/types.h"
+#include "support/allocation_guard.h"
+#include "support/hex.h"
+#include "support/messages.h"
 
 namespace turnpike::stun {
 namespace {
 
-using Bytes = std::vector<uint8_t>;
+using testing::Bytes;
+using testing::bytes_from_hex;
 
-// A message whose body is junk of `length` bytes: the framer doesn't look at it.
-Bytes message(size_t length) {
-  Bytes bytes(kHeaderSize + length, 0x5a);
-  WireWriter writer(bytes);
-  writer.u16(0x0001);
-  writer.u16(static_cast<uint16_t>(length));
-  writer.u32(kMagicCookie);
+Bytes stun_frame(size_t data_size) {
+  return testing::make_request(Method::binding, [&](MessageBuilder& builder) {
+    builder.add(AttributeType::data, Bytes(data_size, 0x55));
+  });
+}
+
+// With the padding of a stream.
+Bytes channel_frame(size_t size) {
+  const auto header = channel_header(0x4000, size);
+  Bytes bytes(header.begin(), header.end());
+  bytes.resize(bytes.size() + size, 0x66);
+  bytes.resize(bytes.size() + channel_padding(size));
   return bytes;
 }
 
-Bytes channel_data(size_t length) {
-  Bytes bytes(kChannelHeaderSize + length, 0xa5);
-  std::ranges::copy(channel_header(0x4001, length), bytes.begin());
-  return bytes;
+void append(Bytes& to, const Bytes& more) {
+  to.insert(to.end(), more.begin(), more.end());
 }
 
-Bytes padded(Bytes bytes) {
-  bytes.resize((bytes.size() + 3) / 4 * 4);
-  return bytes;
-}
-
-void append(Bytes& to, const Bytes& bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
-
-// All frames of `input`; an error stops the test.
-std::vector<Bytes> cut(StreamFramer& framer, ByteView input) {
-  std::vector<Bytes> frames;
+// Feeds one piece and collects the frames as text; an error ends with "error".
+void feed(StreamFramer& framer, ByteView piece, std::vector<std::string>& frames) {
   for (;;) {
-    const auto frame = framer.next(input);
-    EXPECT_TRUE(frame);
-    if (!frame || !*frame) break;
-    frames.emplace_back((*frame)->bytes.begin(), (*frame)->bytes.end());
+    const auto result = framer.next(piece);
+    if (!result) {
+      frames.emplace_back("error");
+      return;
+    }
+    if (!*result) {
+      EXPECT_TRUE(piece.empty());
+      return;
+    }
+    frames.push_back(((*result)->kind == PacketKind::stun ? "s" : "c") + to_hex((*result)->bytes));
   }
-  EXPECT_TRUE(input.empty());
+}
+
+std::vector<std::string> frames_of(const Bytes& stream) {
+  StreamFramer framer;
+  framer.allow_long_frames();
+  std::vector<std::string> frames;
+  feed(framer, stream, frames);
   return frames;
 }
 
-FramingError error_of(const Bytes& bytes) {
-  StreamFramer framer;
-  ByteView input(bytes);
-  const auto frame = framer.next(input);
-  return frame ? FramingError{255} : frame.error();
+TEST(StreamFramer, CutsBothKindsAndLeavesThePaddingOut) {
+  Bytes stream = stun_frame(5);
+  const std::string first = "s" + to_hex(stream);
+  append(stream, channel_frame(3));
+  append(stream, stun_frame(0));
+  EXPECT_EQ(frames_of(stream),
+            (std::vector<std::string>{first, "c40000003666666", "s" + to_hex(stun_frame(0))}));
 }
 
-TEST(StreamFramer, ReturnsWholeFramesInPlace) {
-  const Bytes bytes = message(8);
-  StreamFramer framer;
-  ByteView input(bytes);
-  const auto frame = framer.next(input);
-  ASSERT_TRUE(frame && *frame);
-  EXPECT_EQ((*frame)->kind, PacketKind::stun);
-  EXPECT_EQ((*frame)->bytes.data(), bytes.data());
-  EXPECT_EQ((*frame)->bytes.size(), bytes.size());
-  EXPECT_EQ(framer.pending(), 0U);
-}
-
-TEST(StreamFramer, TakesPaddingOffChannelData) {
-  for (size_t length = 0; length < 9; ++length) {
-    Bytes bytes = padded(channel_data(length));
-    append(bytes, message(0));
-    StreamFramer framer;
-    const auto frames = cut(framer, bytes);
-    ASSERT_EQ(frames.size(), 2U) << length;
-    EXPECT_EQ(frames[0], channel_data(length));
-    EXPECT_EQ(frames[1], message(0));
-  }
-}
-
-TEST(StreamFramer, CutsManyFramesOutOfOnePiece) {
-  Bytes bytes;
-  for (int i = 0; i < 50; ++i) {
-    append(bytes, message(4));
-    append(bytes, padded(channel_data(3)));
-  }
-  StreamFramer framer;
-  EXPECT_EQ(cut(framer, bytes).size(), 100U);
-}
-
-TEST(StreamFramer, JoinsFramesSplitAtEveryByte) {
-  for (const Bytes& frame : {message(12), channel_data(13), channel_data(0)}) {
-    const Bytes bytes = padded(frame);
-    for (size_t at = 0; at <= bytes.size(); ++at) {
+TEST(StreamFramer, GivesTheSameFramesHoweverTheStreamIsCut) {
+  Bytes stream = stun_frame(7);
+  append(stream, channel_frame(0));
+  append(stream, channel_frame(1));
+  append(stream, stun_frame(0));
+  const auto expected = frames_of(stream);
+  ASSERT_EQ(expected.size(), 4U);
+  for (size_t cut = 0; cut <= stream.size(); ++cut) {
+    for (const size_t step : {size_t{1}, size_t{3}, stream.size()}) {
       StreamFramer framer;
-      auto frames = cut(framer, ByteView(bytes).first(at));
-      const auto rest = cut(framer, ByteView(bytes).subspan(at));
-      frames.insert(frames.end(), rest.begin(), rest.end());
-      ASSERT_EQ(frames.size(), 1U) << at;
-      EXPECT_EQ(frames[0], frame) << at;
+      std::vector<std::string> frames;
+      feed(framer, ByteView(stream).first(cut), frames);
+      for (size_t at = cut; at < stream.size(); at += step) {
+        feed(framer, ByteView(stream).subspan(at, std::min(step, stream.size() - at)), frames);
+      }
+      ASSERT_EQ(frames, expected) << "cut at " << cut << " then by " << step;
+      ASSERT_EQ(framer.pending(), 0U);
     }
   }
 }
 
-TEST(StreamFramer, AgreesWithTheFramesWrittenWhateverTheSplits) {
-  std::mt19937 random(1);
-  for (int round = 0; round < 300; ++round) {
-    Bytes stream;
-    std::vector<Bytes> written;
-    for (int i = 0; i < 20; ++i) {
-      const size_t length = random() % 40;
-      written.push_back(random() % 2 == 0 ? message(length / 4 * 4) : channel_data(length));
-      append(stream, padded(written.back()));
-    }
+TEST(StreamFramer, RefusesWhatBeginsNoFrame) {
+  for (unsigned first = 0; first < 256; ++first) {
+    const bool stun = first <= 3;
+    const bool channel = first >= 64 && first <= 127;
     StreamFramer framer;
-    std::vector<Bytes> got;
-    const size_t piece_max = 1 + random() % 100;
-    for (ByteView rest(stream); !rest.empty();) {
-      const size_t size = std::min<size_t>(1 + random() % piece_max, rest.size());
-      const auto frames = cut(framer, rest.first(size));
-      got.insert(got.end(), frames.begin(), frames.end());
-      rest = rest.subspan(size);
+    const Bytes byte = {static_cast<uint8_t>(first)};
+    ByteView input(byte);
+    const auto result = framer.next(input);
+    EXPECT_EQ(result.has_value(), stun || channel) << first;
+    if (!result) {
+      EXPECT_EQ(result.error(), FramingError::not_a_frame);
     }
-    ASSERT_EQ(got, written) << round;
-    EXPECT_EQ(framer.pending(), 0U);
   }
 }
 
-TEST(StreamFramer, FrameJoinedFromPiecesIsGoneAtTheNextCall) {
-  const Bytes bytes = message(8);
+TEST(StreamFramer, RefusesAStunHeaderThatIsNone) {
+  for (const std::string_view hex : {
+           "00010002 2112a442",  // A length that is no multiple of four.
+           "00010000 2112a443",  // Not the magic cookie.
+           "00010000 00000000",
+       }) {
+    const auto bytes = bytes_from_hex(hex);
+    EXPECT_EQ(frames_of(bytes), std::vector<std::string>{"error"}) << hex;
+    StreamFramer framer;
+    std::vector<std::string> frames;
+    for (const uint8_t byte : bytes) {
+      if (frames.empty()) feed(framer, ByteView(&byte, 1), frames);
+    }
+    EXPECT_EQ(frames, std::vector<std::string>{"error"}) << hex << " byte by byte";
+  }
+}
+
+TEST(StreamFramer, AStrangerIsHeldToShortFrames) {
+  for (const Bytes& frame :
+       {stun_frame(StreamFramer::kStrangerFrameMax - 24), channel_frame(4092)}) {
+    ASSERT_EQ(frame.size(), StreamFramer::kStrangerFrameMax);
+    StreamFramer framer;
+    ByteView input(frame);
+    const auto result = framer.next(input);
+    ASSERT_TRUE(result.has_value());
+    EXPECT_TRUE(result->has_value());
+  }
+  for (const Bytes& frame :
+       {stun_frame(StreamFramer::kStrangerFrameMax - 20), channel_frame(4093)}) {
+    StreamFramer framer;
+    ByteView input = ByteView(frame).first(4);
+    const auto result = framer.next(input);
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error(), FramingError::too_long);
+  }
+}
+
+TEST(StreamFramer, AClientWithAnAllocationMaySendTheLongest) {
+  for (const Bytes& frame : {stun_frame(65528), channel_frame(65535)}) {
+    const auto frames = frames_of(frame);
+    ASSERT_EQ(frames.size(), 1U);
+    EXPECT_NE(frames[0], "error");
+  }
+}
+
+TEST(StreamFramer, SaysHowMuchIsPending) {
+  const Bytes frame = stun_frame(0);
   StreamFramer framer;
-  cut(framer, ByteView(bytes).first(10));
+  ByteView half = ByteView(frame).first(10);
+  EXPECT_FALSE(framer.next(half).value().has_value());
   EXPECT_EQ(framer.pending(), 10U);
-  ByteView rest = ByteView(bytes).subspan(10);
-  const auto frame = framer.next(rest);
-  ASSERT_TRUE(frame && *frame);
-  EXPECT_TRUE(std::ranges::equal((*frame)->bytes, bytes));
+  ByteView rest = ByteView(frame).subspan(10);
+  EXPECT_TRUE(framer.next(rest).value().has_value());
   EXPECT_EQ(framer.pending(), 0U);
-  EXPECT_EQ(cut(framer, bytes).size(), 1U);
 }
 
-TEST(StreamFramer, RefusesAFirstByteOfNeitherKind) {
-  for (int first = 0; first < 256; ++first) {
-    const bool fine = first < 4 || (first >= 64 && first < 128);
-    const Bytes bytes = {static_cast<uint8_t>(first)};
-    EXPECT_EQ(error_of(bytes), fine ? FramingError{255} : FramingError::not_a_frame) << first;
-  }
-}
-
-TEST(StreamFramer, RefusesAStunLengthThatIsNoMultipleOfFour) {
-  EXPECT_EQ(error_of({0x00, 0x01, 0x00, 0x06}), FramingError::not_a_frame);
-}
-
-TEST(StreamFramer, RefusesAWrongCookieInOnePieceAndInMany) {
-  Bytes bytes = message(4);
-  bytes[7] ^= 1;
-  EXPECT_EQ(error_of(bytes), FramingError::not_a_frame);
-  EXPECT_EQ(error_of(Bytes(bytes.begin(), bytes.begin() + 8)), FramingError::not_a_frame);
+TEST(StreamFramer, KeepsNothingForWhatArrivesWhole) {
+  Bytes stream = stun_frame(100);
+  append(stream, channel_frame(1000));
   StreamFramer framer;
-  cut(framer, ByteView(bytes).first(7));
-  ByteView rest = ByteView(bytes).subspan(7);
-  EXPECT_FALSE(framer.next(rest));
-}
-
-TEST(StreamFramer, HoldsStrangersToShortFrames) {
-  StreamFramer framer;
-  EXPECT_EQ(cut(framer, message(StreamFramer::kStrangerFrameMax - kHeaderSize)).size(), 1U);
-  EXPECT_EQ(error_of(message(StreamFramer::kStrangerFrameMax - kHeaderSize + 4)),
-            FramingError::too_long);
-  EXPECT_EQ(error_of({0x40, 0x00, 0xff, 0xff}), FramingError::too_long);
-}
-
-TEST(StreamFramer, TakesTheLongestFramesWhenAllowed) {
-  StreamFramer framer;
-  framer.allow_long_frames();
-  EXPECT_EQ(cut(framer, message(65532)).size(), 1U);
-  EXPECT_EQ(cut(framer, padded(channel_data(65535))).size(), 1U);
-}
-
-TEST(StreamFramer, KeepsNoMoreThanHasArrived) {
-  StreamFramer framer;
-  framer.allow_long_frames();
-  cut(framer, ByteView(message(65532)).first(100));
-  EXPECT_EQ(framer.pending(), 100U);
+  const testing::AllocationGuard guard;
+  ByteView input(stream);
+  EXPECT_TRUE(framer.next(input).value().has_value());
+  EXPECT_TRUE(framer.next(input).value().has_value());
+  EXPECT_FALSE(framer.next(input).value().has_value());
+  EXPECT_EQ(guard.news(), 0U);
 }
 
 }  // namespace

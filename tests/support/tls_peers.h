@@ -57,6 +57,9 @@ class TlsClient {
 
   SSL* ssl() { return ssl_.get(); }
 
+  // Names the host that is wanted (SNI).
+  void ask_for(const std::string& host);
+
   // Exchanges bytes with the server, which gets them in pieces of at most `piece`, until neither
   // has anything to say. Returns what the server read.
   std::string talk(net::TlsChannel& server, size_t piece = SIZE_MAX);
@@ -70,40 +73,36 @@ class TlsClient {
   [[nodiscard]] bool is_open() const { return SSL_is_init_finished(ssl_.get()) == 1; }
   // The common name of the server's certificate.
   [[nodiscard]] std::string server_name() const;
-  // The session, with the ticket that came last.
-  [[nodiscard]] SSL_SESSION* session() const { return SSL_get1_session(ssl_.get()); }
+  // The session, with the ticket that came last; nothing more can be sent then.
+  net::SslSessionPtr end_session();
 
  private:
-  net::SslContextPtr context_;
   net::SslPtr ssl_;
   BIO* in_ = nullptr;
   BIO* out_ = nullptr;
 };
 
-// When a DTLS client sends a flight again.
-enum class ClientTimer : uint8_t {
-  never,
-  once,  // At the next step() or retransmit() after the flight.
-};
+// How often a DTLS client sends a flight: `doubled` stands for a client whose timer has fired once
+// before the server's answer came.
+enum class ClientFlights : uint8_t { single, doubled };
 
 // OpenSSL as a DTLS client; each step gives it one datagram (or none) and adds what it sends.
 class DtlsClient {
  public:
   explicit DtlsClient(const std::function<void(SSL_CTX*)>& setup = {},
-                      ClientTimer timer = ClientTimer::never);
+                      ClientFlights flights = ClientFlights::single);
 
   SSL* ssl() { return ssl_.get(); }
   // Begins or continues the handshake, or reads; returns the plaintext, if there is one.
   std::string step(ByteView datagram, net::DatagramList& out);
   void write(const std::string& text, net::DatagramList& out);
-  // Sends its last flight again, if its timer says so.
-  void retransmit(net::DatagramList& out);
+  // False when the connection has ended.
+  bool try_write(const std::string& text, net::DatagramList& out);
 
   [[nodiscard]] bool is_open() const { return SSL_is_init_finished(ssl_.get()) == 1; }
-  [[nodiscard]] SSL_SESSION* session() const { return SSL_get1_session(ssl_.get()); }
+  net::SslSessionPtr end_session();
 
  private:
-  net::SslContextPtr context_;
   net::SslPtr ssl_;
 };
 

@@ -1,4 +1,4 @@
-#include "unit/net/tls_peers.h"
+#include "support/tls_peers.h"
 
 #include <algorithm>
 #include <array>
@@ -37,6 +37,27 @@ unsigned int time_out_once(SSL* /*ssl*/, unsigned int last) {
 }
 unsigned int time_out_never(SSL* /*ssl*/, unsigned int /*last*/) {
   return ~0U;
+}
+
+// Making a context takes longer than a handshake, so one without a set-up is made once.
+SSL_CTX* plain_context(const SSL_METHOD* method) {
+  static const net::SslContextPtr tls(SSL_CTX_new(TLS_client_method()));
+  static const net::SslContextPtr dtls(SSL_CTX_new(DTLS_client_method()));
+  return method == TLS_client_method() ? tls.get() : dtls.get();
+}
+
+net::SslPtr make_client(const SSL_METHOD* method, const std::function<void(SSL_CTX*)>& setup) {
+  net::SslPtr ssl;
+  if (setup) {
+    const net::SslContextPtr context(SSL_CTX_new(method));
+    setup(context.get());
+    ssl.reset(SSL_new(context.get()));
+  } else {
+    ssl.reset(SSL_new(plain_context(method)));
+  }
+  CHECK(ssl != nullptr);
+  SSL_set_options(ssl.get(), SSL_OP_NO_QUERY_MTU);
+  return ssl;
 }
 
 }  // namespace
@@ -101,13 +122,17 @@ ByteSpan plaintext_room() {
 }
 
 TlsClient::TlsClient(const std::function<void(SSL_CTX*)>& setup)
-    : context_(SSL_CTX_new(TLS_client_method())) {
-  if (setup) setup(context_.get());
-  ssl_.reset(SSL_new(context_.get()));
+    : ssl_(make_client(TLS_client_method(), setup)) {
   in_ = BIO_new(BIO_s_mem());
   out_ = BIO_new(BIO_s_mem());
   SSL_set_bio(ssl_.get(), in_, out_);
   SSL_set_connect_state(ssl_.get());
+}
+
+void TlsClient::ask_for(const std::string& host) {
+  std::string writable = host;  // OpenSSL copies it.
+  CHECK(SSL_ctrl(ssl_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                 writable.data()) == 1);
 }
 
 std::vector<uint8_t> TlsClient::take_output() {
@@ -173,16 +198,19 @@ std::string TlsClient::server_name() const {
   return name.data();
 }
 
-DtlsClient::DtlsClient(const std::function<void(SSL_CTX*)>& setup, ClientTimer timer)
-    : context_(SSL_CTX_new(DTLS_client_method())) {
-  SSL_CTX_set_options(context_.get(), SSL_OP_NO_QUERY_MTU);
-  if (setup) setup(context_.get());
-  ssl_.reset(SSL_new(context_.get()));
+net::SslSessionPtr TlsClient::end_session() {
+  // OpenSSL forgets the session of a connection that has not been shut down.
+  SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  return net::SslSessionPtr(SSL_get1_session(ssl_.get()));
+}
+
+DtlsClient::DtlsClient(const std::function<void(SSL_CTX*)>& setup, ClientFlights flights)
+    : ssl_(make_client(DTLS_client_method(), setup)) {
   BIO* bio = net::make_datagram_bio();
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_connect_state(ssl_.get());
   SSL_set_mtu(ssl_.get(), net::kDtlsHandshakeMtu);
-  DTLS_set_timer_cb(ssl_.get(), timer == ClientTimer::once ? time_out_once : time_out_never);
+  DTLS_set_timer_cb(ssl_.get(), flights == ClientFlights::doubled ? time_out_once : time_out_never);
 }
 
 std::string DtlsClient::step(ByteView datagram, net::DatagramList& out) {
@@ -194,14 +222,18 @@ std::string DtlsClient::step(ByteView datagram, net::DatagramList& out) {
 }
 
 void DtlsClient::write(const std::string& text, net::DatagramList& out) {
-  const net::DatagramCall call(ssl_.get(), {}, out);
-  CHECK(SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size())) ==
-        static_cast<int>(text.size()));
+  CHECK(try_write(text, out));
 }
 
-void DtlsClient::retransmit(net::DatagramList& out) {
+bool DtlsClient::try_write(const std::string& text, net::DatagramList& out) {
   const net::DatagramCall call(ssl_.get(), {}, out);
-  DTLSv1_handle_timeout(ssl_.get());
+  return SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size())) ==
+         static_cast<int>(text.size());
+}
+
+net::SslSessionPtr DtlsClient::end_session() {
+  SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  return net::SslSessionPtr(SSL_get1_session(ssl_.get()));
 }
 
 }  // namespace turnpike::testing

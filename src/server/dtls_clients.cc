@@ -1,0 +1,176 @@
+#include "server/dtls_clients.h"
+
+namespace turnpike::server {
+
+struct DtlsClients::Client {
+  explicit Client(net::DtlsChannel made) : channel(std::move(made)) {}
+
+  SlabHandle handle;
+  net::DtlsChannel channel;
+  FiveTuple tuple;
+  uint32_t listener = 0;
+  Instant opened;
+  Instant last_used;
+  Instant last_allocation;
+
+  [[nodiscard]] turn::ClientRoute route() const {
+    return {make_link(LinkKind::dtls, handle), tuple};
+  }
+  [[nodiscard]] bool is_open() const { return channel.state() == net::TlsState::open; }
+  [[nodiscard]] bool is_over() const {
+    return channel.state() == net::TlsState::closed || channel.state() == net::TlsState::failed;
+  }
+};
+
+DtlsClients::DtlsClients(const WorkerTurn& turn, ClientCounters& counters,
+                         const DtlsLimits& limits, std::shared_ptr<const net::TlsContext> tls,
+                         const HashKey& hash_key)
+    : turn_(turn),
+      counters_(counters),
+      limits_(limits),
+      listener_(std::move(tls)),
+      established_(0, FiveTupleHash{hash_key}),
+      handshaking_(0, FiveTupleHash{hash_key}) {}
+
+DtlsClients::~DtlsClients() = default;
+
+void DtlsClients::on_datagram(uint32_t listener, const Endpoint& client, const Endpoint& server,
+                              ByteView datagram) {
+  const FiveTuple tuple = {Transport::dtls, client, server};
+  for (Index* index : {&handshaking_, &established_}) {
+    const auto it = index->find(tuple);
+    if (it == index->end()) continue;
+    Client& known = *clients_.find(it->second);
+    if (known.channel.begins_anew(datagram)) continue;
+    return feed(known, datagram);
+  }
+  on_new_handshake(listener, tuple, datagram);
+}
+
+void DtlsClients::on_new_handshake(uint32_t listener, const FiveTuple& tuple, ByteView datagram) {
+  const Instant now = turn_.now().mono;
+  auto channel = listener_.on_datagram(datagram, tuple.client, tuple.server, now, out_);
+  address_new_datagrams({listener, tuple.client, tuple.server.ip});
+  if (!channel) return;
+  const auto older = handshaking_.find(tuple);
+  if (older == handshaking_.end() && handshaking_.size() >= limits_.half_open) {
+    counters_.refused_half_open.add();
+    return;
+  }
+  if (older != handshaking_.end()) close(older->second);
+  const SlabHandle handle = clients_.emplace(std::move(*channel));
+  Client& client = *clients_.find(handle);
+  client.handle = handle;
+  client.tuple = tuple;
+  client.listener = listener;
+  client.opened = client.last_used = client.last_allocation = now;
+  handshaking_.emplace(tuple, handle);
+  counters_.dtls_opened.add();
+}
+
+void DtlsClients::feed(Client& client, ByteView datagram) {
+  const bool was_open = client.is_open();
+  client.last_used = turn_.now().mono;
+  const SlabHandle handle = client.handle;
+  while (true) {
+    net::RxSlab& slab = turn_.slab;
+    if (slab.slots_left(net::kTlsPlaintextMax) == 0) {
+      // What was received may be viewed by what waits to be sent, this datagram included.
+      counters_.drop_queue_full.add();
+      return;
+    }
+    const ByteView plaintext =
+        client.channel.feed(datagram, slab.slot(net::kTlsPlaintextMax, 0), client.last_used, out_);
+    address_new_datagrams({client.listener, client.tuple.client, client.tuple.server.ip});
+    if (!was_open && client.is_open() && handshaking_.count(client.tuple) != 0) {
+      on_handshake_done(client);
+    }
+    if (plaintext.empty()) break;
+    slab.keep(net::kTlsPlaintextMax, 1, plaintext.size());
+    turn_.server.on_client_packet(turn_.now(), client.route(), plaintext, turn_.outbox);
+  }
+  if (client.is_over()) {
+    if (!was_open) counters_.handshakes_failed.add();
+    close(handle);
+  }
+}
+
+void DtlsClients::on_handshake_done(Client& client) {
+  const auto shaking = handshaking_.find(client.tuple);
+  if (shaking->second != client.handle) return;
+  handshaking_.erase(shaking);
+  // RFC 6347 section 4.2.8: the client has lost its state, and what was made with it goes too.
+  const auto older = established_.find(client.tuple);
+  if (older != established_.end()) close(older->second);
+  established_.emplace(client.tuple, client.handle);
+  counters_.handshakes_done.add();
+}
+
+void DtlsClients::queue(const turn::ToClient& packet) {
+  Client* client = clients_.find(handle_of(packet.link));
+  if (client == nullptr) return;
+  plaintext_.assign(packet.head.begin(), packet.head.end());
+  plaintext_.insert(plaintext_.end(), packet.body.begin(), packet.body.end());
+  client->channel.write(plaintext_, out_);
+  client->last_used = turn_.now().mono;
+  address_new_datagrams({client->listener, client->tuple.client, client->tuple.server.ip});
+}
+
+void DtlsClients::address_new_datagrams(const Destination& to) {
+  while (destinations_.size() < out_.size()) destinations_.push_back(to);
+}
+
+void DtlsClients::add_sends(std::vector<net::UdpSocket>& listeners, net::TxBatch& batch) {
+  for (size_t i = 0; i < out_.size(); ++i) {
+    const Destination& to = destinations_[i];
+    net::UdpSocket& socket = listeners[to.listener];
+    const Ip source = socket.local().ip.is_unspecified() ? to.server_ip : Ip();
+    batch.add({&socket, to.client, source, {}, out_[i], {}});
+  }
+}
+
+void DtlsClients::clear_sends() {
+  out_.clear();
+  destinations_.clear();
+}
+
+bool DtlsClients::is_overdue(const Client& client, Instant now) const {
+  if (!client.is_open()) {
+    if (now - client.opened <= limits_.handshake_max) return false;
+    counters_.handshakes_late.add();
+    return true;
+  }
+  if (now - client.last_allocation <= limits_.without_allocation) return false;
+  counters_.closed_idle.add();
+  return true;
+}
+
+void DtlsClients::on_tick() {
+  const Instant now = turn_.now().mono;
+  clients_.for_each([&](SlabHandle handle, Client& client) {
+    if (turn_.server.has_allocation(client.tuple)) client.last_allocation = now;
+    if (const auto deadline = client.channel.deadline(); deadline && *deadline <= now) {
+      client.channel.on_deadline(now, out_);
+      address_new_datagrams({client.listener, client.tuple.client, client.tuple.server.ip});
+    }
+    if (client.is_open() && now - client.last_used >= seconds(1)) client.channel.release_buffers();
+    if (client.is_over() || is_overdue(client, now)) overdue_.push_back(handle);
+  });
+  for (const SlabHandle handle : overdue_) close(handle);
+  overdue_.clear();
+}
+
+void DtlsClients::close(SlabHandle handle) {
+  Client& client = *clients_.find(handle);
+  client.channel.close(out_);
+  address_new_datagrams({client.listener, client.tuple.client, client.tuple.server.ip});
+  turn_.server.on_link_closed(turn_.now(), client.route(), turn_.outbox);
+  for (Index* index : {&handshaking_, &established_}) {
+    const auto it = index->find(client.tuple);
+    if (it != index->end() && it->second == handle) index->erase(it);
+  }
+  counters_.dtls_closed.add();
+  clients_.erase(handle);
+}
+
+}  // namespace turnpike::server

@@ -1,0 +1,286 @@
+#include "server/stream_clients.h"
+
+#include <algorithm>
+
+namespace turnpike::server {
+namespace {
+
+// What one client may hand in before the others have their turn.
+constexpr size_t kReadSize = net::kTlsPlaintextMax;
+constexpr size_t kAcceptsPerTurn = 64;
+// A queue that has been larger gives its memory back once it is empty.
+constexpr size_t kQueueKept = 2048;
+
+enum class Speech : uint8_t { unknown, plain, tls };
+
+}  // namespace
+
+struct StreamClients::Client {
+  SlabHandle handle;
+  net::Fd fd;
+  FiveTuple tuple;
+  Speech speech = Speech::unknown;
+  bool known = false;   // Has had an allocation.
+  bool dirty = false;
+  bool doomed = false;  // To be closed as soon as nobody is working with it.
+  std::unique_ptr<net::TlsChannel> tls;
+  stun::StreamFramer framer;
+  std::vector<uint8_t> plaintext;  // Queued in this turn, not encrypted yet.
+  std::vector<uint8_t> queue;      // For the connection, from `written` on.
+  size_t written = 0;
+  Instant opened;
+  Instant last_complete{};    // When no part of a frame was waiting.
+  Instant last_allocation{};  // When it was last seen to have one.
+  // Declared last: they must go before the descriptor.
+  net::Watch readable;
+  net::Watch writable;
+
+  [[nodiscard]] size_t waiting() const { return queue.size() - written + plaintext.size(); }
+  [[nodiscard]] turn::ClientRoute route() const {
+    return {make_link(LinkKind::stream, handle), tuple};
+  }
+};
+
+StreamClients::StreamClients(net::EventLoop& loop, const WorkerTurn& turn,
+                             ClientCounters& counters, const StreamLimits& limits,
+                             std::shared_ptr<const net::TlsContext> tls, const HashKey& hash_key)
+    : loop_(loop),
+      turn_(turn),
+      counters_(counters),
+      limits_(limits),
+      tls_(std::move(tls)),
+      per_source_(0, IpHash{hash_key}),
+      ciphertext_(kReadSize) {}
+
+StreamClients::~StreamClients() = default;
+
+void StreamClients::accept_from(const net::Fd& listener) {
+  for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
+    auto accepted = net::accept_tcp(listener);
+    if (accepted) {
+      open(std::move(*accepted));
+      continue;
+    }
+    if (accepted.error() == net::AcceptError::try_next) continue;
+    if (accepted.error() == net::AcceptError::no_descriptors) {
+      counters_.accept_no_descriptors.add();
+    }
+    return;
+  }
+}
+
+void StreamClients::open(net::AcceptedStream accepted) {
+  uint32_t& from_source = per_source_[accepted.peer.ip];
+  if (limits_.per_source != 0 && from_source >= limits_.per_source) {
+    counters_.refused_source_limit.add();
+    return;
+  }
+  const SlabHandle handle = clients_.emplace();
+  Client& client = *clients_.find(handle);
+  client.handle = handle;
+  client.fd = std::move(accepted.fd);
+  client.tuple = {Transport::tcp, accepted.peer, accepted.local};
+  client.opened = turn_.now().mono;
+  client.last_complete = client.opened;
+  client.last_allocation = client.opened;
+  client.readable = loop_.watch(client.fd.get(), [this, handle] { on_readable(handle); });
+  ++from_source;
+  counters_.streams_opened.add();
+  if (!client.readable) close(handle);
+}
+
+void StreamClients::on_readable(SlabHandle handle) {
+  Client& client = *clients_.find(handle);
+  net::RxSlab& slab = turn_.slab;
+  if (slab.slots_left(kReadSize) == 0) {
+    turn_.flush();
+    slab.reset();
+  }
+  // Plaintext is read to where it may stay until the flush; ciphertext is used up at once.
+  const bool is_tls = client.speech == Speech::tls;
+  const ByteSpan room = is_tls ? ByteSpan(ciphertext_) : slab.slot(kReadSize, 0);
+  const net::StreamRead read = net::read_stream(client.fd, room);
+  if (read.result == net::StreamResult::would_block) return;
+  if (!is_tls) slab.keep(kReadSize, 1, read.bytes.size());
+  const bool goes_on = read.result == net::StreamResult::some && take_bytes(client, read.bytes);
+  if (!goes_on || client.doomed) close(handle);
+}
+
+void StreamClients::recognise(Client& client, ByteView bytes) {
+  constexpr uint8_t kTlsHandshake = 22;
+  if (bytes[0] == kTlsHandshake && tls_ && limits_.serve_tls) {
+    client.speech = Speech::tls;
+    client.tuple.transport = Transport::tls;
+    client.tls = std::make_unique<net::TlsChannel>(tls_);
+    return;
+  }
+  // The framer knows what else may stand there.
+  client.speech = Speech::plain;
+}
+
+bool StreamClients::take_bytes(Client& client, ByteView bytes) {
+  if (client.speech == Speech::unknown) recognise(client, bytes);
+  return client.speech == Speech::tls ? take_tls(client, bytes) : take_plaintext(client, bytes);
+}
+
+bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
+  const bool was_open = client.tls->state() == net::TlsState::open;
+  const size_t before = client.queue.size();
+  while (true) {
+    net::RxSlab& slab = turn_.slab;
+    if (slab.slots_left(net::kTlsPlaintextMax) == 0) {
+      turn_.flush();
+      slab.reset();
+    }
+    const ByteView plaintext = client.tls->feed(
+        ciphertext, slab.slot(net::kTlsPlaintextMax, 0), client.queue);
+    if (plaintext.empty()) break;
+    slab.keep(net::kTlsPlaintextMax, 1, plaintext.size());
+    if (!take_plaintext(client, plaintext)) return false;
+  }
+  if (client.queue.size() != before) mark_dirty(client);
+  switch (client.tls->state()) {
+    case net::TlsState::handshaking: return true;
+    case net::TlsState::open:
+      if (!was_open) counters_.handshakes_done.add();
+      return true;
+    case net::TlsState::failed:
+      // The alert that says why is worth a try.
+      counters_.handshakes_failed.add();
+      write_out(client);
+      return false;
+    case net::TlsState::closed: break;
+  }
+  return false;
+}
+
+bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
+  if (!client.known && turn_.server.has_allocation(client.tuple)) {
+    client.known = true;
+    client.framer.allow_long_frames();
+  }
+  const ByteView all = bytes;
+  while (true) {
+    const auto frame = client.framer.next(bytes);
+    if (!frame) {
+      counters_.closed_not_turn.add();
+      return false;
+    }
+    if (!*frame) break;
+    turn_.server.on_client_packet(turn_.now(), client.route(), (*frame)->bytes, turn_.outbox);
+    // A frame that was put together from parts lives in the framer, and only until its next one.
+    const uint8_t* at = (*frame)->bytes.data();
+    const bool in_input = at >= all.data() && at < all.data() + all.size();
+    if (!in_input || turn_.outbox.nearly_full()) turn_.flush();
+    if (client.doomed) return false;
+  }
+  if (client.framer.pending() == 0) client.last_complete = turn_.now().mono;
+  return true;
+}
+
+void StreamClients::queue(const turn::ToClient& packet) {
+  Client* client = clients_.find(handle_of(packet.link));
+  if (client == nullptr || client->doomed) return;
+  const size_t size = packet.head.size() + packet.body.size();
+  if (client->waiting() + size > limits_.queue_max) {
+    if (packet.precious == turn::Precious::no) return counters_.drop_queue_full.add();
+    counters_.closed_queue_full.add();
+    client->doomed = true;
+    mark_dirty(*client);
+    return;
+  }
+  std::vector<uint8_t>& to = client->tls ? client->plaintext : client->queue;
+  to.insert(to.end(), packet.head.begin(), packet.head.end());
+  to.insert(to.end(), packet.body.begin(), packet.body.end());
+  mark_dirty(*client);
+}
+
+void StreamClients::mark_dirty(Client& client) {
+  if (client.dirty) return;
+  client.dirty = true;
+  dirty_.push_back(client.handle);
+}
+
+void StreamClients::write_queued() {
+  for (const SlabHandle handle : dirty_) {
+    Client* client = clients_.find(handle);
+    if (client == nullptr) continue;
+    client->dirty = false;
+    // Closing has effects of its own, so it is left to the client's next event.
+    if (!client->doomed) write_out(*client);
+  }
+  dirty_.clear();
+}
+
+void StreamClients::write_out(Client& client) {
+  if (!client.plaintext.empty()) {
+    client.tls->write(client.plaintext, client.queue);
+    client.plaintext.clear();
+    if (client.plaintext.capacity() > kQueueKept) client.plaintext.shrink_to_fit();
+  }
+  const auto waiting = ByteView(client.queue).subspan(client.written);
+  const net::StreamWrite wrote = net::write_stream(client.fd, waiting);
+  client.written += wrote.written;
+  if (client.written == client.queue.size()) {
+    client.queue.clear();
+    client.written = 0;
+    client.writable.reset();
+    if (client.queue.capacity() > kQueueKept) client.queue.shrink_to_fit();
+  }
+  if (wrote.result == net::StreamResult::closed) client.doomed = true;
+  if (client.written > client.queue.size() / 2) {
+    // What has gone out need not be kept until the rest has.
+    client.queue.erase(client.queue.begin(),
+                       client.queue.begin() + static_cast<ptrdiff_t>(client.written));
+    client.written = 0;
+  }
+  if (wrote.result != net::StreamResult::would_block || client.writable) return;
+  const SlabHandle handle = client.handle;
+  client.writable =
+      loop_.watch_writable(client.fd.get(), [this, handle] { on_writable(handle); });
+}
+
+void StreamClients::on_writable(SlabHandle handle) {
+  Client& client = *clients_.find(handle);
+  write_out(client);
+  if (client.doomed) close(handle);
+}
+
+bool StreamClients::is_overdue(const Client& client, Instant now) const {
+  const bool shaking = client.tls && client.tls->state() == net::TlsState::handshaking;
+  if ((client.speech == Speech::unknown || shaking) &&
+      now - client.opened > limits_.handshake_max) {
+    counters_.handshakes_late.add();
+    return true;
+  }
+  if (client.framer.pending() > 0 && now - client.last_complete > limits_.frame_max) {
+    counters_.closed_slow.add();
+    return true;
+  }
+  if (now - client.last_allocation > limits_.without_allocation) {
+    counters_.closed_idle.add();
+    return true;
+  }
+  return false;
+}
+
+void StreamClients::on_tick() {
+  const Instant now = turn_.now().mono;
+  clients_.for_each([&](SlabHandle handle, Client& client) {
+    if (turn_.server.has_allocation(client.tuple)) client.last_allocation = now;
+    if (client.doomed || is_overdue(client, now)) overdue_.push_back(handle);
+  });
+  for (const SlabHandle handle : overdue_) close(handle);
+  overdue_.clear();
+}
+
+void StreamClients::close(SlabHandle handle) {
+  Client* client = clients_.find(handle);
+  turn_.server.on_link_closed(turn_.now(), client->route(), turn_.outbox);
+  const auto source = per_source_.find(client->tuple.client.ip);
+  if (--source->second == 0) per_source_.erase(source);
+  counters_.streams_closed.add();
+  clients_.erase(handle);
+}
+
+}  // namespace turnpike::server

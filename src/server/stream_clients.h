@@ -1,0 +1,84 @@
+// TCP and TLS clients of one worker: connection -> (TLS) -> frames -> core, and back.
+//
+// What a slow or silent client can make us keep is bounded: a part of one frame, and a write queue
+// with a cap, beyond which media is dropped and an answer closes the connection.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/five_tuple.h"
+#include "base/slab.h"
+#include "net/event_loop.h"
+#include "net/tcp.h"
+#include "net/tls_channel.h"
+#include "server/client_counters.h"
+#include "server/links.h"
+#include "server/worker_turn.h"
+#include "stun/stream_framer.h"
+
+namespace turnpike::server {
+
+struct StreamLimits {
+  bool serve_tls = true;
+  size_t queue_max = 256 * 1024;    // Bytes that wait for one client.
+  uint32_t per_source = 0;          // Connections from one address to this worker; 0: no limit.
+  seconds handshake_max{10};        // For TLS, and for the first bytes of any protocol.
+  seconds frame_max{10};            // A frame that has begun must be complete by then.
+  seconds without_allocation{60};   // max-allocate-timeout.
+};
+
+class StreamClients {
+ public:
+  // `tls` may be null: TLS is not served.
+  StreamClients(net::EventLoop& loop, const WorkerTurn& turn, ClientCounters& counters,
+                const StreamLimits& limits, std::shared_ptr<const net::TlsContext> tls,
+                const HashKey& hash_key);
+  ~StreamClients();
+  StreamClients(const StreamClients&) = delete;
+  StreamClients& operator=(const StreamClients&) = delete;
+
+  // Takes the connections that wait at a listening socket.
+  void accept_from(const net::Fd& listener);
+  // For connections to come.
+  void use(std::shared_ptr<const net::TlsContext> tls) { tls_ = std::move(tls); }
+
+  // Queues one packet for its client.
+  void queue(const turn::ToClient& packet);
+  // Writes what was queued since the last call.
+  void write_queued();
+  void on_tick();
+
+  [[nodiscard]] size_t size() const { return clients_.size(); }
+
+ private:
+  struct Client;
+
+  void open(net::AcceptedStream accepted);
+  void on_readable(SlabHandle handle);
+  void on_writable(SlabHandle handle);
+  // The first byte says what the connection speaks.
+  void recognise(Client& client, ByteView bytes);
+  // False: the client has to be closed.
+  bool take_bytes(Client& client, ByteView bytes);
+  bool take_tls(Client& client, ByteView ciphertext);
+  bool take_plaintext(Client& client, ByteView bytes);
+  void write_out(Client& client);
+  void mark_dirty(Client& client);
+  [[nodiscard]] bool is_overdue(const Client& client, Instant now) const;
+  void close(SlabHandle handle);
+
+  net::EventLoop& loop_;
+  WorkerTurn turn_;
+  ClientCounters& counters_;
+  StreamLimits limits_;
+  std::shared_ptr<const net::TlsContext> tls_;
+  Slab<Client> clients_;
+  std::unordered_map<Ip, uint32_t, IpHash> per_source_;
+  std::vector<SlabHandle> dirty_;         // Have something queued since the last write.
+  std::vector<SlabHandle> overdue_;       // Scratch of on_tick().
+  std::vector<uint8_t> ciphertext_;       // Where TLS connections are read to.
+};
+
+}  // namespace turnpike::server

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# etc/quickstart.sh as a user runs it: without a terminal, with data in a folder of its own.
+. "$(dirname "$0")/interop/lib.sh"
+
+export XDG_DATA_HOME=$WORK/data
+PORT=$(free_port)
+# The probe's own address counts as the server's, so the test has to name it; without that the last check says why not.
+OWN=$(hostname -I 2> /dev/null | cut -d ' ' -f 1)
+OWN=${OWN:-127.0.0.1}
+
+quickstart() {
+  timeout 240 "$ROOT/etc/quickstart.sh" --no-install "$@" < /dev/null > "$WORK/out" 2> "$WORK/err"
+  local status=$?
+  cat "$WORK/err" "$WORK/out"
+  return "$status"
+}
+
+stop_it() { [ ! -e "$XDG_DATA_HOME/turnpike/quickstart.pid" ] || "$ROOT/etc/quickstart.sh" --stop > /dev/null 2>&1; }
+trap 'stop_it; cleanup' EXIT
+
+first_run() {
+  quickstart --background -- --listening-port="$PORT" --allowed-peer-ip="$OWN" || return 1
+  cp "$WORK/out" "$WORK/first"
+}
+
+# Standard output is the JSON array and, in its last line, the command.
+prints_json() {
+  sed '$d' "$WORK/first" | /usr/bin/python3 -c '
+import json, sys
+servers = json.load(sys.stdin)
+urls = [url for server in servers for url in ([server["urls"]] if isinstance(server["urls"], str) else server["urls"])]
+assert any(url.startswith("stun:") for url in urls), urls
+assert any(url.startswith("turn:") for url in urls), urls
+turn = [server for server in servers if "credential" in server][0]
+assert turn["username"] and len(turn["credential"]) >= 16, "a generated password"'
+}
+
+probe_works() {
+  local command
+  command=$(tail -n 1 "$WORK/first")
+  echo "$command"
+  case $command in *" probe --host "*) ;; *) return 1 ;; esac
+  eval "timeout 30 $command"
+}
+
+second_run() {
+  quickstart --background -- --listening-port="$PORT" || return 1
+  diff "$WORK/first" "$WORK/out"
+}
+
+keeps_secrets() {
+  local mode
+  mode=$(stat -c %a "$XDG_DATA_HOME/turnpike" "$XDG_DATA_HOME/turnpike/quickstart.user" | tr '\n' ' ')
+  echo "$mode"
+  [ "$mode" = "700 600 " ]
+}
+
+stops() {
+  "$ROOT/etc/quickstart.sh" --stop || return 1
+  sleep 1
+  ! "$ROOT/tests/interop/ping.py" 127.0.0.1 "$PORT"
+}
+
+third_run() {
+  quickstart --background -- --listening-port="$PORT" --allowed-peer-ip="$OWN" || return 1
+  diff "$WORK/first" "$WORK/out" && probe_works
+  local status=$?
+  stop_it
+  return "$status"
+}
+
+foreground() {
+  "$ROOT/etc/quickstart.sh" --no-install -- --listening-port="$PORT" < /dev/null > "$WORK/out" 2>&1 &
+  local script=$! tries status
+  for tries in $(seq 300); do
+    grep -q 'Ctrl-C ends it' "$WORK/out" && break
+    sleep 0.1
+  done
+  echo "ready after $tries tenths of a second"
+  kill -TERM "$script"
+  wait "$script"
+  status=$?
+  cat "$WORK/out"
+  [ "$status" -eq 143 ] && sleep 1 && ! "$ROOT/tests/interop/ping.py" 127.0.0.1 "$PORT"
+}
+
+wrong_option() {
+  ! quickstart --background -- --listening-prot="$PORT" && grep -q 'listening-port' "$WORK/err"
+}
+
+run_case "the first run builds, makes a user and starts the server" first_run
+run_case "it prints the iceServers JSON" prints_json
+run_case "the probe line that it prints proves a relay" probe_works
+run_case "a second run beside it says the same" second_run
+run_case "the password is readable by its owner only" keeps_secrets
+run_case "--stop ends the server" stops
+run_case "a later run uses the same database and user" third_run
+run_case "in the foreground it ends with its script" foreground
+run_case "a wrong option is named and nothing starts" wrong_option
+finish

@@ -1,0 +1,440 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs them. See --help.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+ROOT=$PWD
+LOGS=$ROOT/build/logs
+
+# The sections in their order, what they need built, and after how many seconds they count as hanging.
+SECTIONS=(format unit tidy vectors sim corpus tsan fuzz loopback interop attacks quickstart lint)
+FULL_SECTIONS=(bare-root)
+declare -A NEEDS=([unit]=asan [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=fuzz
+  [loopback]="asan release" [interop]=asan [attacks]="asan release" [quickstart]=release [lint]=asan)
+declare -A LIMIT=([format]=120 [unit]=600 [tidy]=120 [vectors]=120 [sim]=600 [corpus]=300 [tsan]=600 [fuzz]=600
+  [loopback]=600 [interop]=600 [attacks]=600 [quickstart]=300 [lint]=900 [bare-root]=5400)
+declare -A ABOUT=(
+  [format]="clang-format on every C++ file"
+  [unit]="unit tests, under ASAN and UBSAN"
+  [tidy]="the rules of the source tree: includes, banned calls, lists of files"
+  [vectors]="the sample messages of the RFCs and the IANA registries, under ASAN and UBSAN"
+  [sim]="the simulation in virtual time, under ASAN and UBSAN"
+  [corpus]="every fuzzing input ever kept, replayed under ASAN and UBSAN"
+  [tsan]="what has threads, under TSAN: unit tests, loopback, and clients against a TSAN server"
+  [fuzz]="each libFuzzer target for 10 s"
+  [loopback]="the real server on loopback: life cycle, signals, users"
+  [interop]="turnutils, aioice and libnice through the server"
+  [attacks]="attacks on the server, from outside, by a second implementation of STUN"
+  [quickstart]="etc/quickstart.sh, from database to a relayed packet"
+  [lint]="clang-tidy on the files that changed"
+  [bare-root]="quickstart and tests in a bare Debian root (needs root; --full only)")
+
+BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev libsqlite3-dev libfmt-dev libspdlog-dev
+  libexpected-dev libboost-program-options-dev libgtest-dev libgmock-dev)
+TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
+  iproute2 util-linux procps git)
+
+usage() {
+  cat << END
+usage: tests/run.sh [--full] [--no-install] [SECTION ...]
+
+Without a SECTION all of them run. The closing line is 'N passed, N failed, N skipped'; the exit code is 0 only when
+nothing failed. Logs are in build/logs.
+
+  --full         the long counts (hours of virtual time, 10,000 clients, every file linted) and the bare root
+  --no-install   never call apt-get
+  --list         names the sections
+  --help         this text
+
+sections:
+END
+  local name
+  for name in "${SECTIONS[@]}" "${FULL_SECTIONS[@]}"; do printf '  %-12s %s\n' "$name" "${ABOUT[$name]}"; done
+}
+
+say() { printf '\n== %s\n' "$*"; }
+have() { command -v "$1" > /dev/null 2>&1; }
+full() { [ "${TEST_FULL:-0}" = 1 ]; }
+
+# ---- packages ------------------------------------------------------------------------------------------------------
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; elif have sudo; then sudo "$@"; else return 1; fi
+}
+
+install_packages() {
+  local package missing=()
+  have dpkg-query || {
+    echo "skip packages: this is no Debian; what the tests need must be there already"
+    return 0
+  }
+  local wanted=("${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}") runtime
+  # libFuzzer and the sanitizers of clang are a package of their own, named by clang's version.
+  runtime=$(apt-cache depends clang 2> /dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p' | head -n 1)
+  [ -n "$runtime" ] && wanted+=("$runtime")
+  for package in "${wanted[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  say "installing ${missing[*]}"
+  # Only its client tools are wanted: its server would take the very port that ours is for.
+  case " ${missing[*]} " in
+    *" coturn "*) [ -d /run/systemd/system ] && as_root systemctl mask coturn.service ;;
+  esac
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq > "$LOGS/packages.log" 2>&1 &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
+      >> "$LOGS/packages.log" 2>&1 < /dev/null
+}
+
+# ---- builds --------------------------------------------------------------------------------------------------------
+
+# Tests that CMake knows of in a build folder: NAME, its folder under tests/, and its command, one a line.
+list_tests() {
+  (cd "build/$1" && ctest --show-only=json-v1) | python3 -c '
+import json, os, sys
+for test in json.load(sys.stdin)["tests"]:
+    folder = next((p["value"] for p in test["properties"] if p["name"] == "WORKING_DIRECTORY"), "")
+    folder = folder.split("/tests/", 1)[-1] if "/tests/" in folder else "."
+    print(test["name"], folder, *test.get("command", ["?"]))'
+}
+
+threaded_tests() { list_tests "$1" | awk '$2 ~ "^unit/(base|auth|net|relay|server)$" || $2 ~ "^loopback"'; }
+
+configure_and_build() {  # CONFIGURATION
+  local options=() targets=()
+  have ccache && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  case $1 in
+    asan | tsan | fuzz) options+=(-DTURNPIKE_WERROR=ON) ;;
+    release) options+=(-DTURNPIKE_TESTS=OFF) ;;
+  esac
+  cmake --preset "$1" "${options[@]}" || return 1
+  case $1 in
+    release) targets=(turnpike) ;;
+    tsan) mapfile -t targets < <(threaded_tests tsan | cut -d ' ' -f 1) && targets+=(turnpike) ;;
+    fuzz) targets=(tests/fuzz/all) ;;
+  esac
+  ninja -C "build/$1" "${targets[@]}"
+}
+
+build() {  # CONFIGURATION: reported as a case
+  local log=$LOGS/build-$1.log began=$SECONDS
+  if timeout -k 10 2400 bash "$0" --build "$1" > "$log" 2>&1 < /dev/null; then
+    echo "ok build: $1"
+    echo "   ($((SECONDS - began)) s)"
+  else
+    echo "FAIL build: $1 (log: $log)"
+    grep -E -A 5 'error|FAILED' "$log" | head -n 30
+    return 1
+  fi
+}
+
+# ---- runners: each prints the lines that are counted -----------------------------------------------------------------
+
+# Turns the output of a GoogleTest program into our lines. A case that began and never ended is the one that crashed.
+gtest_lines() {  # PROGRAM-NAME EXIT-CODE LOG
+  awk -v program="$1" -v status="$2" -v log_path="$3" '
+    /^\[ RUN      \] / { running = $4; reason = ""; next }
+    /^\[       OK \] / { print "ok " program ": " $4; running = ""; next }
+    /^\[  SKIPPED \] .* ms\)$/ { print "skip " program ": " $4 ": " (reason ? reason : "no reason given"); running = ""; next }
+    /^\[  FAILED  \] .* ms\)$/ { name = $4; sub(/,$/, "", name); print "FAIL " program ": " name " (log: " log_path ")"; failed++; running = ""; next }
+    /[^ ]/ { reason = $0 }
+    END {
+      if (running != "") print "FAIL " program ": " running " did not end: " (status == 124 ? "time-out" : "exit code " status) " (log: " log_path ")"
+      else if (status != 0 && !failed) print "FAIL " program ": " (status == 124 ? "time-out" : "exit code " status) " (log: " log_path ")"
+    }' "$3"
+}
+
+run_program() {  # NAME COMMAND...: a GoogleTest program, or anything that has an exit code
+  local name=$1 log status
+  shift
+  log=$LOGS/$name.log
+  timeout -k 10 "${PROGRAM_LIMIT:-300}" "$@" > "$log" 2>&1 < /dev/null
+  status=$?
+  if grep -q '^\[==========\]' "$log"; then
+    gtest_lines "$name" "$status" "$log"
+  else
+    plain_lines "$name" "$status" "$log"
+  fi
+}
+
+# The lines of a test script that follows the protocol of tests/interop/lib.sh; any other is one case by its exit code.
+plain_lines() {  # NAME EXIT-CODE LOG
+  if grep -qE '^(ok|FAIL|skip) ' "$3"; then
+    grep -E '^(ok|FAIL|skip|short) ' "$3"
+    if [ "$2" -ne 0 ] && ! grep -q '^FAIL ' "$3"; then
+      echo "FAIL $1: ended with exit code $2 (log: $3)"
+    fi
+  else
+    case $2 in
+      0) echo "ok $1" ;;
+      77) echo "skip $1: $(tail -n 1 "$3")" ;;
+      124) echo "FAIL $1: time-out (log: $3)" ;;
+      *) echo "FAIL $1 (log: $3)" ;;
+    esac
+  fi
+}
+
+# Runs `run_program` for each line of NAME COMMAND..., two at a time.
+run_lines() {
+  local name command
+  while read -r name command; do
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+    # shellcheck disable=SC2086  # A command with its arguments.
+    run_program "$name" $command &
+  done
+  wait
+}
+
+run_folder() {  # CONFIGURATION FOLDER: the tests of that folder that CMake knows
+  local found
+  found=$(list_tests "$1" | awk -v folder="$2" '$2 == folder || index($2, folder "/") == 1' | sed 's/^\([^ ]*\) [^ ]*/\1/')
+  [ -n "$found" ] || {
+    echo "skip $2: there is no test in tests/$2 yet"
+    return
+  }
+  run_lines <<< "$found"
+}
+
+run_scripts() {  # SCRIPT...
+  local script prefix=${SCRIPT_PREFIX:-}
+  for script in "$@"; do
+    [ -e "$script" ] || continue
+    case $script in
+      *.py) echo "$prefix$(basename "$script") /usr/bin/python3 $script" ;;
+      *) echo "$prefix$(basename "$script") bash $script" ;;
+    esac
+  done | run_lines
+}
+
+use_server() {  # CONFIGURATION
+  export TEST_SERVER="$ROOT/build/$1/bin/turnpike serve" TEST_LOGS=$LOGS
+  [ -x "$ROOT/build/release/bin/turnpike" ] &&
+    export TEST_SERVER_LEAN="$ROOT/build/release/bin/turnpike serve"
+  if [ -n "${TEST_STAND_IN:-}" ]; then
+    export TEST_SERVER=$TEST_STAND_IN TEST_SERVER_LEAN=$TEST_STAND_IN
+  fi
+}
+
+short() {  # WHAT USED WHOLE: prints the count to use, and says when it is not the whole one
+  if full; then echo "$3"; else
+    echo "short $1: $2 instead of $3" >&3
+    echo "$2"
+  fi
+}
+
+# ---- sections --------------------------------------------------------------------------------------------------------
+
+cxx_files() {
+  { git ls-files -co --exclude-standard -- src include tests bench 2> /dev/null ||
+    find src include tests bench -type f; } | grep -E '\.(cc|h)$' | sort
+}
+
+section_format() {
+  have clang-format || { echo "skip format: clang-format is not installed" && return; }
+  local file
+  cxx_files | while read -r file; do
+    if clang-format --dry-run -Werror "$file" > "$LOGS/format.log" 2>&1; then
+      echo "ok format: $file"
+    else
+      cp "$LOGS/format.log" "$LOGS/format-${file//\//-}.log"
+      echo "FAIL format: $file (log: $LOGS/format-${file//\//-}.log)"
+    fi
+  done
+}
+
+section_unit() { run_folder asan unit; }
+section_tidy() { run_folder asan tidy; }
+section_vectors() { run_folder asan vectors; }
+section_sim() { PROGRAM_LIMIT=550 run_folder asan sim; }
+section_corpus() { run_folder asan fuzz; }
+
+section_tsan() {
+  export TSAN_OPTIONS="halt_on_error=1 exitcode=98 ${TSAN_OPTIONS:-}"
+  threaded_tests tsan | sed 's/^\([^ ]*\) [^ ]*/tsan-\1/' | run_lines
+  use_server tsan
+  SCRIPT_PREFIX=tsan- run_scripts tests/loopback/lifecycle_test.sh tests/interop/attacks/rules_test.py \
+    tests/interop/attacks/ports_test.py tests/interop/aioice_test.py | sed -E 's/^(ok|FAIL|skip) ([^t]|t[^s])/\1 tsan-\2/'
+}
+
+section_fuzz() {
+  local target name seconds runs log
+  exec 3>&1
+  seconds=$(short "seconds for each fuzz target" 10 60)
+  fuzz_one() {
+    name=$(basename "$1") log=$LOGS/fuzz-$(basename "$1").log
+    local work
+    work=$(mktemp -d)
+    local corpus=tests/fuzz/corpus/${name%_target}
+    [ -d "$corpus" ] || corpus=
+    (cd "$ROOT" && timeout -k 5 $((seconds + 60)) "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+      -artifact_prefix="$LOGS/crash-$name-" -print_final_stats=1 "$work" $corpus) > "$log" 2>&1 < /dev/null
+    if [ $? -eq 0 ]; then
+      runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+      echo "ok fuzz: $name ($runs runs in $seconds s)"
+    else
+      echo "FAIL fuzz: $name (log: $log)"
+    fi
+    rm -rf "$work"
+  }
+  for target in build/fuzz/bin/*_target build/fuzz/bin/fuzz_*; do
+    [ -x "$target" ] || continue
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+    fuzz_one "$target" &
+  done
+  wait
+}
+
+section_loopback() {
+  local found
+  found=$(list_tests asan | awk '$2 ~ "^loopback"' | sed 's/^\([^ ]*\) [^ ]*/\1/')
+  [ -z "$found" ] || run_lines <<< "$found"
+  use_server asan
+  run_scripts tests/loopback/*_test.sh tests/loopback/*_test.py
+}
+
+section_interop() {
+  use_server asan
+  run_scripts tests/interop/*_test.sh tests/interop/*_test.py
+}
+
+section_attacks() {
+  use_server asan
+  local script flood=tests/interop/attacks/flood_test.py others=()
+  for script in tests/interop/attacks/*_test.py; do
+    [ "$script" = "$flood" ] || others+=("$script")
+  done
+  run_scripts "${others[@]}"
+  run_scripts "$flood"  # By itself, since it measures.
+}
+
+section_quickstart() { run_scripts tests/quickstart_test.sh; }
+section_bare-root() { PROGRAM_LIMIT=5300 run_scripts tests/bare_root.sh; }
+
+changed_files() {
+  local base=${TEST_BASE:-}
+  git rev-parse -q --verify HEAD > /dev/null 2>&1 || {
+    cxx_files
+    return
+  }
+  [ -n "$base" ] || base=$(git merge-base HEAD origin/main 2> /dev/null)
+  if [ -z "$base" ] || [ "$base" = "$(git rev-parse HEAD)" ]; then
+    base=$(git rev-parse -q --verify HEAD~1 2> /dev/null) || base=$(git hash-object -t tree /dev/null)
+  fi
+  { git diff --name-only "$base" -- && git ls-files -o --exclude-standard; } | sort -u | while read -r file; do
+    [ -e "$file" ] && echo "$file"
+  done
+}
+
+section_lint() {
+  have clang-tidy || { echo "skip lint: clang-tidy is not installed" && return; }
+  [ -e build/asan/compile_commands.json ] || { echo "skip lint: nothing is configured" && return; }
+  local all count most=20
+  exec 3>&1
+  all=$(changed_files | grep -E '\.cc$' | while read -r file; do
+    grep -qF "/$file\"" build/asan/compile_commands.json && echo "$file"
+  done)
+  count=$(printf '%s' "$all" | grep -c .)
+  if full || [ "$count" -le "$most" ]; then
+    [ "$count" -eq 0 ] && echo "skip lint: no C++ file changed"
+  else
+    # Evenly over the list, so that every module has its share.
+    all=$(awk -v step=$(((count + most - 1) / most)) 'NR % step == 1 || step == 1' <<< "$all")
+    short "files for clang-tidy" "$(grep -c . <<< "$all")" "$count" > /dev/null
+  fi
+  lint_one() {
+    local log=$LOGS/lint-${1//\//-}.log
+    if timeout 300 clang-tidy -quiet -p build/asan --warnings-as-errors='*' "$1" > "$log" 2>&1 < /dev/null; then
+      echo "ok lint: $1"
+    else
+      echo "FAIL lint: $1 (log: $log)"
+    fi
+  }
+  local file
+  while read -r file; do
+    [ -n "$file" ] || continue
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+    lint_one "$file" &
+  done <<< "$all"
+  wait
+}
+
+# ---- the run ---------------------------------------------------------------------------------------------------------
+
+TOTAL=$LOGS/total
+count() { grep -c "^$1 " "$TOTAL"; }
+
+run_section() {  # NAME
+  local name=$1 began=$SECONDS status limit=${LIMIT[$1]}
+  full && limit=$((limit * 4))
+  say "$name: ${ABOUT[$name]}"
+  timeout -k 20 "$limit" bash "$0" --section "$name" < /dev/null 2> "$LOGS/section-$name.err" | tee "$LOGS/section-$name.log"
+  status=${PIPESTATUS[0]}
+  cat "$LOGS/section-$name.log" >> "$TOTAL"
+  if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+    echo "FAIL $name: hung, ended after $limit s (log: $LOGS/section-$name.log)" | tee -a "$TOTAL"
+  elif [ "$status" -ne 0 ]; then
+    echo "FAIL $name: ended with exit code $status (log: $LOGS/section-$name.err)" | tee -a "$TOTAL"
+  elif ! grep -qE '^(ok|FAIL|skip) ' "$LOGS/section-$name.log"; then
+    echo "FAIL $name: reported nothing (log: $LOGS/section-$name.err)" | tee -a "$TOTAL"
+  fi
+  echo "   ($((SECONDS - began)) s)"
+}
+
+main() {
+  local chosen=() name install=1 config failed_builds=" "
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --full) export TEST_FULL=1 ;;
+      --no-install) install=0 ;;
+      --list) printf '%s\n' "${SECTIONS[@]}" "${FULL_SECTIONS[@]}" && exit 0 ;;
+      --help | -h) usage && exit 0 ;;
+      --build) configure_and_build "$2" && exit 0 || exit 1 ;;
+      --section) "section_$2"; exit 0 ;;
+      -*) usage >&2 && exit 2 ;;
+      *)
+        [ -n "${ABOUT[$1]:-}" ] || { echo "tests/run.sh: there is no section '$1'" >&2 && usage >&2 && exit 2; }
+        chosen+=("$1")
+        ;;
+    esac
+    shift
+  done
+  if [ ${#chosen[@]} -eq 0 ]; then
+    chosen=("${SECTIONS[@]}")
+    full && chosen+=("${FULL_SECTIONS[@]}")
+  fi
+  mkdir -p "$LOGS" && : > "$TOTAL"
+  if [ "$install" -eq 1 ] && ! install_packages; then
+    echo "tests/run.sh: the packages could not be installed (see $LOGS/packages.log); trying without" >&2
+  fi
+  local began=$SECONDS
+  say "building"
+  for config in asan release tsan fuzz; do
+    for name in "${chosen[@]}"; do
+      case " ${NEEDS[$name]:-} " in
+        *" $config "*)
+          build "$config" > "$LOGS/build.out" || failed_builds+="$config "
+          tee -a "$TOTAL" < "$LOGS/build.out"
+          break
+          ;;
+      esac
+    done
+  done
+  for name in "${chosen[@]}"; do
+    local unbuilt=
+    for config in ${NEEDS[$name]:-}; do
+      case $failed_builds in *" $config "*) unbuilt=$config ;; esac
+    done
+    if [ -n "$unbuilt" ]; then
+      echo "FAIL $name: build/$unbuilt was not built (log: $LOGS/build-$unbuilt.log)" | tee -a "$TOTAL"
+    else
+      run_section "$name"
+    fi
+  done
+  say "summary after $((SECONDS - began)) s"
+  grep '^short ' "$TOTAL" | sort -u
+  grep '^skip ' "$TOTAL"
+  grep '^FAIL ' "$TOTAL"
+  printf '%d passed, %d failed, %d skipped\n' "$(count ok)" "$(count FAIL)" "$(count skip)"
+  [ "$(count FAIL)" -eq 0 ]
+}
+
+main "$@"

@@ -1,0 +1,126 @@
+#include "auth/quota.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace turnpike::auth {
+namespace {
+
+constexpr QuotaLimits kNone = {};
+
+TEST(QuotaLedger, HasNoLimitUnlessItIsGivenOne) {
+  QuotaLedger ledger;
+  std::vector<QuotaLease> leases;
+  for (int i = 0; i < 1000; ++i) {
+    leases.push_back(ledger.take("alice", kNone));
+    ASSERT_TRUE(leases.back());
+  }
+  EXPECT_EQ(ledger.total(), 1000U);
+  EXPECT_EQ(ledger.held_by("alice"), 1000U);
+}
+
+TEST(QuotaLedger, AdmitsExactlyTheUsersLimit) {
+  QuotaLedger ledger;
+  const QuotaLimits limits = {2, 0};
+  const QuotaLease first = ledger.take("alice", limits);
+  const QuotaLease second = ledger.take("alice", limits);
+  EXPECT_TRUE(first && second);
+  EXPECT_FALSE(ledger.take("alice", limits));
+  EXPECT_EQ(ledger.total(), 2U);
+}
+
+TEST(QuotaLedger, CountsEachUserAlone) {
+  QuotaLedger ledger;
+  const QuotaLimits limits = {1, 0};
+  const QuotaLease alice = ledger.take("alice", limits);
+  const QuotaLease bob = ledger.take("bob", limits);
+  EXPECT_TRUE(alice && bob);
+}
+
+TEST(QuotaLedger, AdmitsExactlyTheTotal) {
+  QuotaLedger ledger;
+  const QuotaLimits limits = {0, 2};
+  const QuotaLease alice = ledger.take("alice", limits);
+  const QuotaLease bob = ledger.take("bob", limits);
+  EXPECT_TRUE(alice && bob);
+  EXPECT_FALSE(ledger.take("carol", limits));
+  EXPECT_EQ(ledger.held_by("carol"), 0U);
+}
+
+TEST(QuotaLease, GivesItsPlaceBackWhenItGoes) {
+  QuotaLedger ledger;
+  const QuotaLimits limits = {1, 1};
+  { const QuotaLease lease = ledger.take("alice", limits); }
+  EXPECT_EQ(ledger.total(), 0U);
+  EXPECT_EQ(ledger.held_by("alice"), 0U);
+  EXPECT_TRUE(ledger.take("alice", limits));
+}
+
+TEST(QuotaLease, TakesItsPlaceAlongWhenItMoves) {
+  QuotaLedger ledger;
+  QuotaLease first = ledger.take("alice", kNone);
+  QuotaLease second = std::move(first);
+  first.reset();
+  EXPECT_EQ(ledger.total(), 1U);
+  QuotaLease other = ledger.take("bob", kNone);
+  other = std::move(second);
+  EXPECT_EQ(ledger.held_by("bob"), 0U);
+  EXPECT_EQ(ledger.held_by("alice"), 1U);
+  other.reset();
+  other.reset();
+  EXPECT_EQ(ledger.total(), 0U);
+}
+
+TEST(QuotaLedger, ForgetsAUserWhoHoldsNothing) {
+  QuotaLedger ledger;
+  // What a refused user leaves behind would otherwise grow with every name that is tried.
+  const QuotaLimits none_left = {0, 1};
+  const QuotaLease held = ledger.take("alice", none_left);
+  EXPECT_FALSE(ledger.take("bob", none_left));
+  EXPECT_EQ(ledger.held_by("bob"), 0U);
+}
+
+TEST(QuotaLedger, AdmitsExactlyTheLimitToManyThreads) {
+  constexpr uint64_t kLimit = 100;
+  QuotaLedger ledger;
+  std::atomic<uint64_t> admitted{0};
+  std::vector<std::vector<QuotaLease>> kept(4);
+  std::vector<std::thread> threads;
+  for (std::vector<QuotaLease>& leases : kept) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 1000; ++i) {
+        QuotaLease lease = ledger.take("alice", {kLimit, 0});
+        if (!lease) continue;
+        admitted.fetch_add(1);
+        leases.push_back(std::move(lease));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(admitted.load(), kLimit);
+  EXPECT_EQ(ledger.total(), kLimit);
+}
+
+TEST(QuotaLedger, IsEmptyAfterManyThreadsTookAndGaveBack) {
+  QuotaLedger ledger;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      const std::string own = "user" + std::to_string(t % 2);
+      for (int i = 0; i < 2000; ++i) {
+        const QuotaLease shared = ledger.take("shared", {3, 0});
+        const QuotaLease lease = ledger.take(own, {0, 5});
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(ledger.total(), 0U);
+  EXPECT_EQ(ledger.held_by("shared"), 0U);
+  EXPECT_EQ(ledger.held_by("user0"), 0U);
+}
+
+}  // namespace
+}  // namespace turnpike::auth

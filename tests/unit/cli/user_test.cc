@@ -1,0 +1,175 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/auth/store_support.h"
+#include "unit/cli/run_command.h"
+
+namespace turnpike::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+class UserCommand : public testing::Test {
+ protected:
+  // With --userdb at the end.
+  CommandResult run(std::vector<std::string> arguments, const std::string& input = {}) {
+    arguments.insert(arguments.end(), {"--userdb", path_});
+    return run_command(user, arguments, input);
+  }
+  std::string key_of(const std::string& name) {
+    return auth::ask_sql(path_, "select hmackey from turnusers_lt where name = '" + name + "'");
+  }
+
+  auth::TemporaryDirectory directory_;
+  const std::string path_ = directory_.path("turndb");
+};
+
+TEST_F(UserCommand, KeyPrintsWhatTurnadminPrintsAndTheSha256Key) {
+  const auto result = run({"key", "gorst", "-r", "north.gov", "-p", "hero"});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_THAT(result.output, MatchesRegex("0x7da2270ccfa49786e0115366d3a3d14d\n"
+                                          "sha256 0x[0-9a-f]+\n"));
+}
+
+TEST_F(UserCommand, KeyMakesNoDatabase) {
+  EXPECT_EQ(run({"key", "gorst", "-p", "hero"}).exit_code, kExitOk);
+  EXPECT_EQ(run({"list"}).exit_code, kExitFailure);
+}
+
+TEST_F(UserCommand, AddStoresTheKeyAndSaysNothingOnStandardOutput) {
+  const auto result = run({"add", "gorst", "--realm", "north.gov", "--password", "hero"});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_EQ(result.output, "");
+  EXPECT_THAT(result.errors, HasSubstr("added user 'gorst' in realm 'north.gov'"));
+  EXPECT_EQ(key_of("gorst"), "7da2270ccfa49786e0115366d3a3d14d");
+}
+
+TEST_F(UserCommand, AddTakesThePasswordFromStandardInput) {
+  EXPECT_EQ(run({"add", "gorst", "-r", "north.gov", "--password-stdin"}, "hero\nrest").exit_code,
+            kExitOk);
+  EXPECT_EQ(key_of("gorst"), "7da2270ccfa49786e0115366d3a3d14d");
+}
+
+TEST_F(UserCommand, AddPrintsAGeneratedPasswordThatIsTheUsersPassword) {
+  const auto added = run({"add", "alice", "--generate"});
+  EXPECT_EQ(added.exit_code, kExitOk);
+  ASSERT_THAT(added.output, MatchesRegex("[A-Za-z2-9]+\n"));
+  EXPECT_EQ(added.output.size(), 25U);
+  const auto key = run({"key", "alice", "--password-stdin"}, added.output);
+  EXPECT_THAT(key.output, HasSubstr("0x" + key_of("alice") + "\n"));
+}
+
+TEST_F(UserCommand, AddChangesThePasswordOfAUserThatIsThere) {
+  run({"add", "alice", "-p", "old"});
+  const std::string old_key = key_of("alice");
+  const auto result = run({"add", "alice", "-p", "new"});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_THAT(result.errors, HasSubstr("changed the password of user 'alice'"));
+  EXPECT_NE(key_of("alice"), old_key);
+}
+
+TEST_F(UserCommand, AddRefusesToGuessWhichPasswordIsMeant) {
+  EXPECT_EQ(run({"add", "alice"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", "alice", "-p", "x", "--generate"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", "alice", "-p", "x", "--password-stdin"}, "y\n").exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", "alice", "--password-stdin"}, "").exit_code, kExitUsage);
+  EXPECT_EQ(run({"list"}).exit_code, kExitFailure);  // No database was made.
+}
+
+TEST_F(UserCommand, RefusesNamesAndRealmsThatNoClientCanSend) {
+  EXPECT_EQ(run({"add", "", "-p", "x"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", "a\nb", "-p", "x"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", std::string(509, 'a'), "-p", "x"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", "alice", "-p", "x", "-r", ""}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", "-p", "x"}).exit_code, kExitUsage);
+}
+
+TEST_F(UserCommand, UsesTheOnlyRealmThatHasUsers) {
+  auth::make_coturn_database(path_);
+  auth::put_user_as_coturn(path_, "north.gov", "gorst", "hero");
+  run({"add", "alice", "-p", "x"});
+  EXPECT_EQ(auth::ask_sql(path_, "select realm from turnusers_lt where name = 'alice'"),
+            "north.gov");
+}
+
+TEST_F(UserCommand, UsesTheDefaultRealmWhenTheDatabaseHasSeveralOrNone) {
+  run({"add", "alice", "-p", "x"});
+  EXPECT_EQ(auth::ask_sql(path_, "select realm from turnusers_lt"), "turnpike");
+  run({"add", "bob", "-p", "x", "-r", "other"});
+  run({"add", "carol", "-p", "x"});
+  EXPECT_EQ(auth::ask_sql(path_, "select realm from turnusers_lt where name = 'carol'"),
+            "turnpike");
+}
+
+TEST_F(UserCommand, RemoveRemoves) {
+  run({"add", "alice", "-p", "x"});
+  const auto result = run({"remove", "alice"});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_EQ(key_of("alice"), "");
+}
+
+TEST_F(UserCommand, RemovingNobodyIsAFailure) {
+  run({"add", "alice", "-p", "x"});
+  const auto result = run({"remove", "bob"});
+  EXPECT_EQ(result.exit_code, kExitFailure);
+  EXPECT_THAT(result.errors, HasSubstr("there is no user 'bob' in realm 'turnpike'"));
+}
+
+TEST_F(UserCommand, RemoveWithKillIsRefusedBeforeAnythingIsRemoved) {
+  run({"add", "alice", "-p", "x"});
+  const auto result = run({"remove", "alice", "--kill"});
+  EXPECT_EQ(result.exit_code, kExitFailure);
+  EXPECT_THAT(result.errors, HasSubstr("--kill"));
+  EXPECT_NE(key_of("alice"), "");
+}
+
+TEST_F(UserCommand, ListIsATable) {
+  run({"add", "alice", "-p", "x"});
+  auth::put_user_as_coturn(path_, "turnpike", "bo", "p");
+  EXPECT_EQ(run({"list"}).output,
+            "REALM     NAME   SHA-256\n"
+            "turnpike  alice  yes\n"
+            "turnpike  bo     no\n");
+}
+
+TEST_F(UserCommand, ListIsJsonOnDemand) {
+  run({"add", "al\"ice\\", "-p", "x"});
+  EXPECT_EQ(run({"list", "--json"}).output,
+            "[\n  {\"realm\": \"turnpike\", \"name\": \"al\\\"ice\\\\\", \"sha256\": true}\n]\n");
+  EXPECT_EQ(run({"list", "--json", "--realm", "other"}).output, "[]\n");
+}
+
+TEST_F(UserCommand, ListShowsNoControlCharacters) {
+  auth::make_coturn_database(path_);
+  auth::put_user_as_coturn(path_, "r", "\x1b[2Jx", "p");
+  EXPECT_THAT(run({"list"}).output, HasSubstr("?[2Jx"));
+  EXPECT_THAT(run({"list", "--json"}).output, HasSubstr("\\u001b[2Jx"));
+}
+
+TEST_F(UserCommand, NamesWhatIsWrongWithTheDatabase) {
+  auth::run_sql(path_, "create table songs (title)");
+  const auto result = run({"add", "alice", "-p", "x"});
+  EXPECT_EQ(result.exit_code, kExitFailure);
+  EXPECT_THAT(result.errors, HasSubstr(path_));
+  EXPECT_THAT(result.errors, HasSubstr("tables of a user database"));
+}
+
+TEST_F(UserCommand, RefusesUnknownVerbsAndOptions) {
+  EXPECT_EQ(run_command(user, {}).exit_code, kExitUsage);
+  EXPECT_EQ(run_command(user, {"ad"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", "alice", "--pass", "x"}).exit_code, kExitUsage);
+  EXPECT_EQ(run({"add", "alice", "bob", "-p", "x"}).exit_code, kExitUsage);
+}
+
+TEST_F(UserCommand, HelpGoesToStandardOutput) {
+  EXPECT_THAT(run_command(user, {"--help"}).output, HasSubstr("usage: turnpike user"));
+  for (const char* verb : {"add", "remove", "list", "key"}) {
+    const auto result = run_command(user, {verb, "--help"});
+    EXPECT_EQ(result.exit_code, kExitOk);
+    EXPECT_THAT(result.output, HasSubstr("--userdb"));
+  }
+}
+
+}  // namespace
+}  // namespace turnpike::cli

@@ -1,0 +1,182 @@
+// What connections and strangers cost in heap memory, measured at the allocator, since OpenSSL
+// doesn't use operator new.
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include "net/dtls_channel.h"
+#include "net/tls_channel.h"
+#include "support/tls_peers.h"
+
+namespace turnpike::net {
+namespace {
+
+using testing::DtlsClient;
+using testing::plaintext_room;
+using testing::TlsClient;
+
+using Bytes = std::vector<uint8_t>;
+
+constexpr size_t kChannels = 1000;
+
+size_t heap_bytes() {
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+// Sanitizers bring an allocator of their own, which doesn't tell.
+bool heap_is_measurable() {
+  const size_t before = heap_bytes();
+  const auto probe = std::make_unique<Bytes>(100'000);
+  return heap_bytes() >= before + probe->size();
+}
+
+std::shared_ptr<const TlsContext> shared_context() {
+  static const auto context = TlsContext::make({}, nullptr).value();
+  return context;
+}
+
+Bytes bytes_of(ByteView view) {
+  return {view.begin(), view.end()};
+}
+
+// Opens a channel and sends something both ways, as a client with an allocation has.
+void use(TlsChannel& channel, int version) {
+  TlsClient client([version](SSL_CTX* setup) { SSL_CTX_set_max_proto_version(setup, version); });
+  client.talk(channel);
+  client.write(std::string(100, 'x'));
+  client.talk(channel);
+  Bytes out;
+  ASSERT_TRUE(channel.write(Bytes(100), out));
+}
+
+void measure_tls(int version, const char* name) {
+  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
+  std::vector<std::unique_ptr<TlsChannel>> channels;
+  channels.reserve(kChannels);
+  {
+    TlsChannel first(shared_context());  // What OpenSSL allocates once is not counted.
+    use(first, version);
+  }
+  const size_t before = heap_bytes();
+  for (size_t i = 0; i < kChannels; ++i) {
+    channels.push_back(std::make_unique<TlsChannel>(shared_context()));
+    use(*channels.back(), version);
+  }
+  const size_t each = (heap_bytes() - before) / kChannels;
+  std::printf("%s: %zu bytes per idle channel\n", name, each);
+  EXPECT_LE(each, 20U * 1024);
+}
+
+TEST(TlsMemory, IdleTls13ChannelIsSmall) {
+  measure_tls(TLS1_3_VERSION, "TLS 1.3");
+}
+TEST(TlsMemory, IdleTls12ChannelIsSmall) {
+  measure_tls(TLS1_2_VERSION, "TLS 1.2");
+}
+
+// What a connection costs whose client has sent its ClientHello but for `missing` bytes.
+size_t stalled_handshake_bytes(size_t missing) {
+  std::vector<std::unique_ptr<TlsChannel>> channels;
+  channels.reserve(kChannels);
+  TlsClient client;
+  SSL_do_handshake(client.ssl());
+  const Bytes hello = client.take_output();
+  Bytes out;
+  out.reserve(kTlsPlaintextMax);
+  const size_t before = heap_bytes();
+  for (size_t i = 0; i < kChannels; ++i) {
+    channels.push_back(std::make_unique<TlsChannel>(shared_context()));
+    out.clear();
+    ByteView part = ByteView(hello).first(hello.size() - missing);
+    channels.back()->feed(part, plaintext_room(), out);
+  }
+  return (heap_bytes() - before) / kChannels;
+}
+
+TEST(TlsMemory, ClientThatStopsInItsHelloCostsWhatItHasSent) {
+  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
+  const size_t each = stalled_handshake_bytes(1);
+  std::printf("TLS: %zu bytes per unfinished ClientHello\n", each);
+  EXPECT_LE(each, 1024U);
+}
+
+TEST(TlsMemory, ClientThatStopsAfterItsHelloIsBounded) {
+  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
+  const size_t each = stalled_handshake_bytes(0);
+  std::printf("TLS: %zu bytes per handshake that stops after the ClientHello\n", each);
+  EXPECT_LE(each, 64U * 1024);
+}
+
+struct DtlsWorker {
+  const Endpoint server = Endpoint::parse("198.51.100.1:5349", 0).value();
+  const Instant now{seconds(1000)};
+  DtlsListener listener{shared_context()};
+
+  // A full handshake.
+  DtlsChannel open(uint16_t port) {
+    const Endpoint address{Ip::v4(0xc0000201), port};
+    DtlsClient client;
+    std::optional<DtlsChannel> channel;
+    DatagramList to_server;
+    DatagramList to_client;
+    client.step({}, to_server);
+    while (!to_server.empty()) {
+      to_client.clear();
+      for (size_t i = 0; i < to_server.size(); ++i) {
+        ByteView datagram = to_server[i];
+        if (!channel) {
+          channel = listener.on_datagram(datagram, address, server, now, to_client);
+        } else {
+          channel->feed(datagram, plaintext_room(), now, to_client);
+        }
+      }
+      to_server.clear();
+      for (size_t i = 0; i < to_client.size(); ++i) client.step(to_client[i], to_server);
+    }
+    EXPECT_TRUE(client.is_open());
+    return std::move(channel).value();
+  }
+};
+
+TEST(TlsMemory, IdleDtlsChannelIsSmall) {
+  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
+  DtlsWorker worker;
+  std::vector<std::unique_ptr<DtlsChannel>> channels;
+  channels.reserve(kChannels);
+  worker.open(1);
+  const size_t before = heap_bytes();
+  for (size_t i = 0; i < kChannels; ++i) {
+    channels.push_back(std::make_unique<DtlsChannel>(worker.open(static_cast<uint16_t>(1000 + i))));
+    channels.back()->release_buffers();
+  }
+  const size_t each = (heap_bytes() - before) / kChannels;
+  std::printf("DTLS: %zu bytes per idle channel\n", each);
+  EXPECT_LE(each, 40U * 1024);
+}
+
+TEST(TlsMemory, HundredThousandHellosWithoutACookieLeaveNothing) {
+  DtlsWorker worker;
+  DtlsClient client;
+  DatagramList out;
+  client.step({}, out);
+  const Bytes hello = bytes_of(out[0]);
+  const auto flood = [&](uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) {
+      out.clear();
+      const Endpoint from{Ip::v4(0x0a000000 + i), static_cast<uint16_t>(i)};
+      ASSERT_FALSE(worker.listener.on_datagram(hello, from, worker.server, worker.now, out));
+      ASSERT_EQ(out.size(), 1U);
+    }
+  };
+  flood(100);
+  const size_t before = heap_bytes();
+  flood(100'000);
+  EXPECT_EQ(heap_bytes(), before);
+}
+
+}  // namespace
+}  // namespace turnpike::net
