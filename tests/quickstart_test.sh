@@ -3,13 +3,13 @@
 . "$(dirname "$0")/interop/lib.sh"
 
 export XDG_DATA_HOME=$WORK/data
-PORT=$(free_port)
+PORT=$(free_port) TLS_PORT=$(free_port)
 # The probe's own address counts as the server's, so the test has to name it; without that the last check says why not.
 OWN=$(hostname -I 2> /dev/null | cut -d ' ' -f 1)
 OWN=${OWN:-127.0.0.1}
 
 quickstart() {
-  timeout 240 "$ROOT/etc/quickstart.sh" --no-install "$@" < /dev/null > "$WORK/out" 2> "$WORK/err"
+  timeout 600 "$ROOT/etc/quickstart.sh" --no-install "$@" < /dev/null > "$WORK/out" 2> "$WORK/err"
   local status=$?
   cat "$WORK/err" "$WORK/out"
   return "$status"
@@ -19,7 +19,7 @@ stop_it() { [ ! -e "$XDG_DATA_HOME/turnpike/quickstart.pid" ] || "$ROOT/etc/quic
 trap 'stop_it; cleanup' EXIT
 
 first_run() {
-  quickstart --background -- --listening-port="$PORT" --allowed-peer-ip="$OWN" || return 1
+  quickstart --background -- --listening-port="$PORT" --tls-listening-port="$TLS_PORT" --allowed-peer-ip="$OWN" || return 1
   cp "$WORK/out" "$WORK/first"
 }
 
@@ -44,7 +44,7 @@ probe_works() {
 }
 
 second_run() {
-  quickstart --background -- --listening-port="$PORT" || return 1
+  quickstart --background -- --listening-port="$PORT" --tls-listening-port="$TLS_PORT" || return 1
   diff "$WORK/first" "$WORK/out"
 }
 
@@ -62,7 +62,7 @@ stops() {
 }
 
 third_run() {
-  quickstart --background -- --listening-port="$PORT" --allowed-peer-ip="$OWN" || return 1
+  quickstart --background -- --listening-port="$PORT" --tls-listening-port="$TLS_PORT" --allowed-peer-ip="$OWN" || return 1
   diff "$WORK/first" "$WORK/out" && probe_works
   local status=$?
   stop_it
@@ -70,7 +70,7 @@ third_run() {
 }
 
 foreground() {
-  "$ROOT/etc/quickstart.sh" --no-install -- --listening-port="$PORT" < /dev/null > "$WORK/out" 2>&1 &
+  "$ROOT/etc/quickstart.sh" --no-install -- --listening-port="$PORT" --tls-listening-port="$TLS_PORT" < /dev/null > "$WORK/out" 2>&1 &
   local script=$! tries status
   for tries in $(seq 300); do
     grep -q 'Ctrl-C ends it' "$WORK/out" && break

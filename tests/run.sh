@@ -11,7 +11,7 @@ FULL_SECTIONS=(bare-root)
 declare -A NEEDS=([unit]=asan [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=fuzz
   [loopback]="asan release" [interop]=asan [attacks]="asan release" [quickstart]=release [lint]=asan)
 declare -A LIMIT=([format]=120 [unit]=600 [tidy]=120 [vectors]=120 [sim]=600 [corpus]=300 [tsan]=600 [fuzz]=600
-  [loopback]=600 [interop]=600 [attacks]=600 [quickstart]=300 [lint]=900 [bare-root]=5400)
+  [loopback]=600 [interop]=600 [attacks]=600 [quickstart]=900 [lint]=900 [bare-root]=5400)
 declare -A ABOUT=(
   [format]="clang-format on every C++ file"
   [unit]="unit tests, under ASAN and UBSAN"
@@ -117,12 +117,15 @@ configure_and_build() {  # CONFIGURATION
 
 build() {  # CONFIGURATION: reported as a case
   local log=$LOGS/build-$1.log began=$SECONDS
-  if timeout -k 10 2400 bash "$0" --build "$1" > "$log" 2>&1 < /dev/null; then
+  # In the background, since a shell that waits for a foreground command heeds no signal.
+  timeout -k 10 2400 bash "$0" --build "$1" > "$log" 2>&1 < /dev/null &
+  BUILD=$!
+  if wait "$BUILD"; then
     echo "ok build: $1"
     echo "   ($((SECONDS - began)) s)"
   else
     echo "FAIL build: $1 (log: $log)"
-    grep -E -A 5 'error|FAILED' "$log" | head -n 30
+    grep -E -A 5 'error:|^FAILED:|CMake Error' "$log" | head -n 30
     return 1
   fi
 }
@@ -263,7 +266,7 @@ section_fuzz() {
     name=$(basename "$1") log=$LOGS/fuzz-$(basename "$1").log
     local work
     work=$(mktemp -d)
-    local corpus=tests/fuzz/corpus/${name%_target}
+    local corpus=tests/fuzz/corpus/${name#fuzz_}
     [ -d "$corpus" ] || corpus=
     (cd "$ROOT" && timeout -k 5 $((seconds + 60)) "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
       -artifact_prefix="$LOGS/crash-$name-" -print_final_stats=1 "$work" $corpus) > "$log" 2>&1 < /dev/null
@@ -275,7 +278,7 @@ section_fuzz() {
     fi
     rm -rf "$work"
   }
-  for target in build/fuzz/bin/*_target build/fuzz/bin/fuzz_*; do
+  for target in build/fuzz/bin/fuzz_*; do
     [ -x "$target" ] || continue
     while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
     fuzz_one "$target" &
@@ -359,15 +362,33 @@ section_lint() {
 
 # ---- the run ---------------------------------------------------------------------------------------------------------
 
-TOTAL=$LOGS/total
+TOTAL=$LOGS/total SESSION=$LOGS/session STATUS=$LOGS/status BUILD=
 count() { grep -c "^$1 " "$TOTAL"; }
+
+end_session() {
+  local left
+  [ -s "$SESSION" ] || return 0
+  left=$(ps -o pid= -s "$(cat "$SESSION")")
+  # shellcheck disable=SC2086
+  [ -z "$left" ] || kill -9 $left 2> /dev/null
+  rm -f "$SESSION"
+}
 
 run_section() {  # NAME
   local name=$1 began=$SECONDS status limit=${LIMIT[$1]}
   full && limit=$((limit * 4))
   say "$name: ${ABOUT[$name]}"
-  timeout -k 20 "$limit" bash "$0" --section "$name" < /dev/null 2> "$LOGS/section-$name.err" | tee "$LOGS/section-$name.log"
-  status=${PIPESTATUS[0]}
+  # A session of its own, so that whatever a hanging section started can be found and ended.
+  rm -f "$STATUS"
+  setsid -w bash -c 'echo $$ > "$1"; timeout -k 20 "$3" bash "$4" --section "$5"; echo $? > "$2"' \
+    bash "$SESSION" "$STATUS" "$limit" "$0" "$name" \
+    < /dev/null 2> "$LOGS/section-$name.err" > "$LOGS/section-$name.log" &
+  local section=$!
+  tail -n +1 -s 0.2 -f --pid="$section" "$LOGS/section-$name.log" &
+  wait "$section" 2> /dev/null
+  wait $! 2> /dev/null
+  status=$(cat "$STATUS" 2> /dev/null || echo 1)
+  end_session
   cat "$LOGS/section-$name.log" >> "$TOTAL"
   if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
     echo "FAIL $name: hung, ended after $limit s (log: $LOGS/section-$name.log)" | tee -a "$TOTAL"
@@ -405,6 +426,7 @@ main() {
   if [ "$install" -eq 1 ] && ! install_packages; then
     echo "tests/run.sh: the packages could not be installed (see $LOGS/packages.log); trying without" >&2
   fi
+  trap 'end_session; [ -z "$BUILD" ] || kill "$BUILD" 2> /dev/null; exit 130' INT TERM HUP
   local began=$SECONDS
   say "building"
   for config in asan release tsan fuzz; do

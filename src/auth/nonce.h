@@ -31,6 +31,9 @@ class NonceMint {
   // Servers that share `key` accept each other's nonces. Lifetime zero: nonces do not go stale.
   NonceMint(const NonceKey& key, seconds lifetime) : key_(key), lifetime_(lifetime) {}
 
+  // Holds for nonces that were handed out before as well.
+  void set_lifetime(seconds lifetime) { lifetime_ = lifetime; }
+
   [[nodiscard]] Nonce issue(SecurityFeatures features, const Endpoint& client, WallTime now) const;
 
   enum class State : uint8_t { fresh, stale, not_ours };

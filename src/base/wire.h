@@ -94,9 +94,7 @@ class WireWriter {
  private:
   void number(uint64_t value, size_t size) {
     const ByteSpan room = claim(size);
-    for (size_t i = 0; i < room.size(); ++i) {
-      room[i] = static_cast<uint8_t>(value >> (8 * (size - 1 - i)));
-    }
+    for (size_t i = room.size(); i-- > 0; value >>= 8) room[i] = static_cast<uint8_t>(value);
   }
 
   ByteSpan out_;

@@ -20,5 +20,6 @@ int user(Arguments arguments);
 int secret(Arguments arguments);
 int credentials(Arguments arguments);
 int probe(Arguments arguments);
+int load(Arguments arguments);
 
 }  // namespace turnpike::cli

@@ -15,7 +15,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr const char* kCommand = "turnpike credentials";
-constexpr int64_t kDefaultTtlSeconds = 24 * 60 * 60;
+constexpr int64_t kDefaultTtlSeconds = int64_t{24} * 60 * 60;
 constexpr int64_t kMaxTtlSeconds = int64_t{10} * 366 * 24 * 60 * 60;
 
 CommandSyntax make_syntax() {

@@ -23,6 +23,7 @@ constexpr std::array kCommands = {
     Command{"secret", secret, "add, remove and list shared secrets"},
     Command{"credentials", credentials, "the iceServers JSON for a WebRTC page"},
     Command{"probe", probe, "test a server: bind, allocate, relay"},
+    Command{"load", load, "load a server with many clients and measure it"},
 };
 
 void print_usage(std::FILE* out) {

@@ -1,155 +1,31 @@
 #include "cli/probe_options.h"
 
-#include "auth/credentials.h"
-#include "auth/time_limited.h"
 #include "cli/option_parser.h"
-#include "cli/password_input.h"
 #include "cli/probe_report.h"
-#include "client/turn_uri.h"
-#include "net/clock.h"
 
 namespace turnpike::cli {
 namespace {
 
 namespace po = boost::program_options;
-using Problem = std::optional<std::string>;
-
-// Long enough for any probe, short enough to be of no use to whoever finds it in a log.
-constexpr int64_t kSecretLifetimeSeconds = 3600;
 
 CommandSyntax make_syntax() {
   CommandSyntax syntax{.name = kProbeCommand,
                        .synopsis =
                            "--host HOST --user USER --password PASSWORD [OPTION ...]\n"
                            "       turnpike probe turn:HOST[:PORT] ...\n"
+                           "       turnpike probe stun:HOST[:PORT]      Binding only\n"
                            "       turnpike probe --echo PORT",
                        .about = kProbeAbout,
                        .options = po::options_description("Options"),
                        .positional = "uri"};
+  add_target_options(syntax.options);
   auto add = syntax.options.add_options();
-  add("host", po::value<std::string>(), "the server's name or address");
-  add("port", po::value<int64_t>(), "its UDP port (default 3478)");
-  add("uri", po::value<std::string>(), "both in one, as in iceServers; stun: tests Binding only");
-  add("user,u", po::value<std::string>(), "the user; with a secret any name will do");
-  add_password_options(syntax.options, "password", Generation::not_offered);
-  add_password_options(syntax.options, "secret", Generation::not_offered);
-  add("no-auth", po::bool_switch(), "use no credentials: the server has none");
-  add("auth", po::value<std::string>()->default_value("auto"),
-      "auto, rfc5389 (as browsers do), md5 or sha256 (RFC 8489, that algorithm only)");
-  add("ipv4", po::bool_switch(), "relay IPv4, and reach the server over IPv4 if it has it");
-  add("ipv6", po::bool_switch(), "relay IPv6, and reach the server over IPv6 if it has it");
   add("peer", po::value<std::string>(), "IP:PORT of a `turnpike probe --echo` to relay to");
   add("echo", po::value<int64_t>(), "answer the probes that come to this UDP port, until stopped");
   add("count", po::value<int64_t>()->default_value(10), "datagrams each way in each test");
   add("timeout", po::value<int64_t>()->default_value(5), "seconds to wait for an answer");
   add("json", po::bool_switch(), "report as JSON");
   return syntax;
-}
-
-// As it can be pasted into a shell.
-std::string shell_word(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@+/";
-  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
-Problem take_number(const ParsedOptions& given, const std::string& name, int64_t lowest,
-                    int64_t highest, int64_t& out) {
-  if (!given.has(name)) return {};
-  out = given.values[name].as<int64_t>();
-  if (out >= lowest && out <= highest) return {};
-  return "--" + name + " must be from " + std::to_string(lowest) + " to " + std::to_string(highest);
-}
-
-Problem take_uri(const ParsedOptions& given, ProbeOptions& options) {
-  const std::string text = given.text("uri");
-  if (given.has("host")) return "give either --host or a URI";
-  const auto uri = client::ServerUri::parse(text);
-  if (!uri) return "'" + text + "' is not a turn: or stun: URI, such as turn:example.org:3478";
-  if (uri->secure || uri->transport == "tcp") return "only UDP can be probed so far, not " + text;
-  options.host = uri->host;
-  options.port = uri->port;
-  options.relays = uri->relays;
-  return {};
-}
-
-Problem take_server(const ParsedOptions& given, ProbeOptions& options) {
-  if (given.has("uri")) {
-    if (auto problem = take_uri(given, options)) return problem;
-  } else if (given.has("host")) {
-    options.host = given.text("host");
-  } else {
-    return "--host is missing: which server?";
-  }
-  int64_t port = options.port;
-  if (auto problem = take_number(given, "port", 1, 65535, port)) return problem;
-  options.port = static_cast<uint16_t>(port);
-  return {};
-}
-
-Problem take_style(const ParsedOptions& given, client::Credentials& credentials) {
-  const std::string style = given.text("auth");
-  if (style == "auto") {
-    credentials.style = client::CredentialStyle::automatic;
-  } else if (style == "rfc5389") {
-    credentials.style = client::CredentialStyle::rfc5389;
-  } else if (style == "md5") {
-    credentials.style = client::CredentialStyle::md5;
-  } else if (style == "sha256") {
-    credentials.style = client::CredentialStyle::sha256;
-  } else {
-    return "--auth takes auto, rfc5389, md5 or sha256";
-  }
-  return {};
-}
-
-Problem take_credentials(const ParsedOptions& given, ProbeOptions& options) {
-  client::Credentials& credentials = options.credentials;
-  if (auto problem = take_style(given, credentials)) return problem;
-  const bool password = given.has("password") || given.has("password-stdin");
-  const bool secret = given.has("secret") || given.has("secret-stdin");
-  const bool none = given.values["no-auth"].as<bool>();
-  if (none && (password || secret || given.has("user"))) {
-    return "--no-auth goes without user, password and secret";
-  }
-  if (none) options.credential_words = "--no-auth";
-  if (none || !options.relays) return {};
-  if (password == secret) {
-    return "give --user with --password, or --secret, or --no-auth";
-  }
-  if (given.has("user")) credentials.username = given.text("user");
-  const auto text = take_password(given, password ? "password" : "secret");
-  if (!text) return text.error();
-  if (password) {
-    if (credentials.username.empty()) return "--user is missing";
-    credentials.password = text->text;
-    options.credential_words =
-        "--user " + shell_word(credentials.username) + " --password PASSWORD";
-    return {};
-  }
-  const int64_t expires = unix_seconds(net::wall_now()) + kSecretLifetimeSeconds;
-  const std::string name = credentials.username.empty() ? "probe" : credentials.username;
-  options.credential_words = "--user " + shell_word(name) + " --secret SECRET";
-  credentials.username = std::to_string(expires) + ":" + name;
-  credentials.password = auth::time_limited_password(text->text, credentials.username);
-  return {};
-}
-
-Problem take_family_and_peer(const ParsedOptions& given, ProbeOptions& options) {
-  const bool v4 = given.values["ipv4"].as<bool>();
-  const bool v6 = given.values["ipv6"].as<bool>();
-  if (v4 && v6) return "give --ipv4 or --ipv6, not both";
-  if (v4) options.family = IpFamily::v4;
-  if (v6) options.family = IpFamily::v6;
-  if (!given.has("peer")) return {};
-  options.echo_peer = Endpoint::parse(given.text("peer"), 0);
-  if (!options.echo_peer || options.echo_peer->port == 0) {
-    return "--peer must be IP:PORT, with an IPv6 address in brackets";
-  }
-  return {};
 }
 
 Problem take_options(const ParsedOptions& given, ProbeOptions& options) {
@@ -163,13 +39,17 @@ Problem take_options(const ParsedOptions& given, ProbeOptions& options) {
   options.patience = seconds(timeout);
   options.json = given.values["json"].as<bool>();
   if (given.has("echo")) {
-    if (given.has("host") || given.has("uri")) return "--echo probes no server: leave --host away";
+    if (given.has("host") || given.has("uri")) return "--echo probes no server: leave it away";
     options.echo_port = static_cast<uint16_t>(echo);
     return {};
   }
-  if (auto problem = take_server(given, options)) return problem;
-  if (auto problem = take_family_and_peer(given, options)) return problem;
-  return take_credentials(given, options);
+  if (given.has("peer")) {
+    options.echo_peer = Endpoint::parse(given.text("peer"), 0);
+    if (!options.echo_peer || options.echo_peer->port == 0) {
+      return "--peer must be IP:PORT, with an IPv6 address in brackets";
+    }
+  }
+  return take_target_options(given, options.target);
 }
 
 }  // namespace

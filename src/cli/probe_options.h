@@ -3,23 +3,17 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "cli/commands.h"
-#include "client/long_term_client.h"
+#include "cli/target_options.h"
 
 namespace turnpike::cli {
 
 struct ProbeOptions {
-  std::string host;
-  uint16_t port = 3478;
-  bool relays = true;                 // False for a stun: URI: Binding only.
-  client::Credentials credentials;    // Without a username: none are used.
-  std::string credential_words;       // Those options as written, without what is secret.
-  std::optional<IpFamily> family;     // --ipv4, --ipv6
+  TargetOptions target;
   std::optional<Endpoint> echo_peer;  // --peer
   std::optional<uint16_t> echo_port;  // --echo: be the peer of somebody else's probe.
   uint32_t count = 10;

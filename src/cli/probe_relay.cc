@@ -154,9 +154,10 @@ void ProbeRun::fail_outside(const RequestFailed& failure) {
       "private network that is as it should be.";
   if (options_.echo_peer) return;
   // Elsewhere a loopback name would mean another machine.
-  const std::string host = server_.ip.is_loopback() ? "ADDRESS-OF-THE-SERVER" : options_.host;
+  const std::string host =
+      server_.ip.is_loopback() ? "ADDRESS-OF-THE-SERVER" : options_.target.host;
   report_.elsewhere = "turnpike probe --host " + host + " --port " + std::to_string(server_.port) +
-                      " " + options_.credential_words +
+                      " " + options_.target.credential_words +
                       (relay_family_ == IpFamily::v6 ? " --ipv6" : "");
 }
 

@@ -105,14 +105,15 @@ std::string json_check(const ProbeCheck& check) {
 }  // namespace
 
 std::vector<const ProbeCheck*> ProbeReport::checks() const {
+  if (!relays) return {&binding};
   return {&binding, &allocate, &permission, &channel, &inside, &outside};
 }
 
-ProbeExit exit_of(const ProbeReport& report, const ProbeOptions& options) {
+ProbeExit exit_of(const ProbeReport& report) {
   using State = ProbeCheck::State;
   // A server that answers no Binding requests relays all the same, so where relays could be tried
   // they decide.
-  const bool tried_relays = options.relays && report.allocate.state != State::not_run;
+  const bool tried_relays = report.relays && report.allocate.state != State::not_run;
   const std::vector<const ProbeCheck*> deciding =
       tried_relays
           ? std::vector<const ProbeCheck*>{&report.allocate, &report.permission, &report.channel,

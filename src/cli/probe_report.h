@@ -8,7 +8,6 @@
 #include "base/endpoint.h"
 #include "base/time.h"
 #include "cli/commands.h"
-#include "cli/probe_options.h"
 #include "client/events.h"
 
 namespace turnpike::cli {
@@ -62,6 +61,7 @@ struct ProbeCheck {
 struct ProbeReport {
   std::string host;
   Endpoint server;
+  bool relays = true;  // False: Binding is all that was asked for.
   ProbeCheck binding{"binding"};
   ProbeCheck allocate{"allocate"};
   ProbeCheck permission{"permission"};
@@ -73,7 +73,7 @@ struct ProbeReport {
   [[nodiscard]] std::vector<const ProbeCheck*> checks() const;
 };
 
-ProbeExit exit_of(const ProbeReport& report, const ProbeOptions& options);
+ProbeExit exit_of(const ProbeReport& report);
 void print_text(const ProbeReport& report);
 void print_json(const ProbeReport& report, ProbeExit exit);
 

@@ -12,20 +12,21 @@ using client::RequestFailed;
 using State = ProbeCheck::State;
 using stun::ErrorCode;
 
-ProbeRun::ProbeRun(const ProbeOptions& options, const Endpoint& server, IpFamily relay_family)
+ProbeRun::ProbeRun(const ProbeOptions& options, const Target& target)
     : options_(options),
-      server_(server),
-      relay_family_(relay_family),
-      settings_{.credentials = options.credentials},
+      server_(target.server),
+      relay_family_(target.relay_family),
+      settings_{.credentials = options.target.credentials},
       run_id_(random_.next()) {
-  report_.host = options.host;
-  report_.server = server;
+  report_.host = options.target.host;
+  report_.server = server_;
+  report_.relays = options.target.relays;
 }
 
 ProbeReport ProbeRun::run() {
   check_binding();
   // A server may answer no Binding requests; but where the port is closed nothing is to come.
-  if (options_.relays && !hopeless_) check_relays();
+  if (options_.target.relays && !hopeless_) check_relays();
   for (const auto& client : {first_.get(), second_.get()}) {
     // What is not released goes by itself, in ten minutes; so a lost answer is no one's worry.
     if (client != nullptr && client->session().allocated()) static_cast<void>(client->release());

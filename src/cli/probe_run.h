@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/random.h"
+#include "cli/probe_options.h"
 #include "cli/probe_payload.h"
 #include "cli/probe_report.h"
 #include "client/binding_question.h"
@@ -17,7 +18,7 @@ namespace turnpike::cli {
 class ProbeRun {
  public:
   // `options` must outlive the run.
-  ProbeRun(const ProbeOptions& options, const Endpoint& server, IpFamily relay_family);
+  ProbeRun(const ProbeOptions& options, const Target& target);
 
   ProbeReport run();
 

@@ -68,7 +68,8 @@ std::vector<std::string> join_values(std::span<const std::string> arguments,
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (!wants_next(argument)) {
-      joined.push_back(stands_alone(argument) ? argument + "=" + kBare : argument);
+      joined.push_back(argument);
+      if (stands_alone(argument)) joined.back().append("=").append(kBare);
       continue;
     }
     const bool has_value =
@@ -80,7 +81,9 @@ std::vector<std::string> join_values(std::span<const std::string> arguments,
       continue;
     }
     ++i;
-    joined.push_back(argument + (argument.starts_with("--") ? "=" : "") + arguments[i]);
+    std::string& both = joined.emplace_back(argument);
+    if (argument.starts_with("--")) both += '=';
+    both += arguments[i];
   }
   return joined;
 }
@@ -146,10 +149,10 @@ Setting to_setting(const po::option& parsed) {
 
 std::vector<Setting> parse_command_line(std::span<const std::string> arguments,
                                         std::vector<Problem>& errors) {
-  static const po::options_description kDescription = describe_options();
+  static const po::options_description description = describe_options();
   std::vector<Setting> settings;
   bool after_unknown = false;
-  for (const po::option& parsed : parse_all(join_values(arguments, errors), kDescription, errors)) {
+  for (const po::option& parsed : parse_all(join_values(arguments, errors), description, errors)) {
     if (parsed.position_key >= 0 || parsed.string_key.empty()) {
       // It may be a password that lost its option, so it is not repeated here. Behind an unknown
       // option it is most likely that one's value.

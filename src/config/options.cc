@@ -44,7 +44,7 @@ struct Spelling {
 };
 
 const std::vector<Spelling>& spellings() {
-  static const std::vector<Spelling> kSpellings = [] {
+  static const std::vector<Spelling> all = [] {
     std::vector<Spelling> result;
     for (const OptionGroup& group : option_groups()) {
       for (const Option& option : group.options) {
@@ -53,27 +53,28 @@ const std::vector<Spelling>& spellings() {
     }
     return result;
   }();
-  return kSpellings;
+  return all;
 }
 
 using Index = std::unordered_map<std::string_view, const Option*>;
 
 const Index& options_by_name() {
-  static const Index kIndex = [] {
+  static const Index index = [] {
     Index result;
     for (const OptionGroup& group : option_groups()) {
       for (const Option& option : group.options) result.emplace(option.name, &option);
     }
     return result;
   }();
-  return kIndex;
+  return index;
 }
 
 }  // namespace
 
 std::span<const OptionGroup> option_groups() {
-  static const std::array<OptionGroup, 10> kGroups = {{
+  static const std::array<OptionGroup, 11> groups = {{
       {"Listeners", listener_options()},
+      {"Clients over TCP, TLS and DTLS", tls_options()},
       {"Relayed addresses", relay_options()},
       {"Users and credentials", auth_options()},
       {"Peers", peer_options()},
@@ -84,7 +85,7 @@ std::span<const OptionGroup> option_groups() {
       {"Accepted without effect", accepted_options()},
       {"Refused", refused_options()},
   }};
-  return kGroups;
+  return groups;
 }
 
 const Option* find_option(std::string_view name) {

@@ -31,9 +31,7 @@ constexpr Option kAccepted[] = {
     already("stateless-nonce", "nonces never take memory"),
     already("no-multicast-peers", "multicast and broadcast peers are refused"),
     already("no-loopback-peers", "loopback peers are refused unless allow-loopback-peers is set"),
-    already("no-tcp", "TCP clients are not served yet"),
-    already("no-tls", "TLS clients are not served yet"),
-    already("no-dtls", "DTLS clients are not served yet"),
+    already("dtls", "DTLS is served unless no-dtls is set"),
     already("no-tcp-relay", "TCP relaying (RFC 6062) is not served yet"),
     already("no-sslv2", kOldTls),
     already("no-sslv3", kOldTls),
@@ -53,7 +51,6 @@ constexpr Option kAccepted[] = {
     harmless_flag("no-auth-pings", "a changed database is noticed without questions to it"),
     harmless_flag("udp-recvmmsg", kBatching),
     harmless_flag("udp-gso", kBatching),
-    harmless("max-allocate-timeout", "SECONDS", "a client that has no allocation takes no memory"),
     harmless("ne", "N", "there is one network engine"),
 };
 

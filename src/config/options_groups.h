@@ -8,6 +8,7 @@
 namespace turnpike::config {
 
 std::span<const Option> listener_options();
+std::span<const Option> tls_options();
 std::span<const Option> relay_options();
 std::span<const Option> auth_options();
 std::span<const Option> peer_options();

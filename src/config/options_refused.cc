@@ -22,7 +22,6 @@ constexpr Option refused(std::string_view name, std::string_view placeholder, st
           .support = Support::refused};
 }
 
-constexpr std::string_view kTls = "TLS and DTLS are not served yet";
 constexpr std::string_view kOldTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
 constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
 constexpr std::string_view kProxy = "the PROXY protocol is not served yet";
@@ -49,21 +48,8 @@ constexpr std::string_view kBatchLog = "batches are counted, not logged";
 
 constexpr Option kRefused[] = {
     // Transports.
-    refused_flag("no-udp", "UDP is the only transport that is served yet"),
     refused_flag("no-udp-relay", "UDP is the only transport that is relayed yet"),
-    refused_flag("dtls", kTls),
-    refused("cert", "FILE", kTls),
-    refused("pkey", "FILE", kTls),
-    {.name = "pkey-pwd",
-     .secrecy = Secrecy::secret,
-     .placeholder = "PASSWORD",
-     .help = kTls,
-     .support = Support::refused},
-    refused("CA-file", "FILE", kTls),
-    refused("cipher-list", "CIPHERS", kTls),
-    refused("ec-curve-name", "CURVE", kTls),
-    refused_flag("raw-public-keys", kTls),
-    refused_flag("no-tlsv1_2", kTls),
+    refused_flag("raw-public-keys", "clients verify certificates; remove the line"),
     refused_flag("tlsv1", kOldTls),
     refused_flag("tlsv1_1", kOldTls),
     refused("dh-file", "FILE", kDh),

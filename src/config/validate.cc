@@ -55,6 +55,15 @@ std::string family_name(const Ip& ip) {
   return ip.is_v4() ? "IPv4" : "IPv6";
 }
 
+void check_transports(const Config& config, Remarks& remarks) {
+  if (config.no_udp && config.no_tcp) {
+    remarks.error("no-tcp", "no-udp and no-tcp together leave nothing to serve");
+  }
+  if (config.pkey_paths.size() > config.cert_paths.size()) {
+    remarks.error_at("pkey", config.cert_paths.size(), "pkey without a cert that it belongs to");
+  }
+}
+
 void check_repeats(const std::vector<Ip>& ips, std::string_view option, Remarks& remarks) {
   for (size_t i = 0; i < ips.size(); ++i) {
     if (std::find(ips.begin(), ips.begin() + static_cast<std::ptrdiff_t>(i), ips[i]) !=
@@ -303,6 +312,7 @@ void check_protocol(Config& config, Remarks& remarks) {
 void validate(LoadResult& result) {
   Remarks remarks(result);
   check_listeners(result.config, remarks);
+  check_transports(result.config, remarks);
   check_relay_ips(result.config, remarks);
   check_ports(result.config, remarks);
   for (size_t i = 0; i < result.config.external_ips.size(); ++i) {

@@ -30,8 +30,8 @@ class DatagramIo {
   virtual ~DatagramIo() = default;
 
   // Takes up to 64 messages, each of which may hold many datagrams, so that one socket can't keep
-  // the others waiting. The list is valid until the next call. It is shorter, or empty, when the
-  // slab is full: see RxSlab::wants_reset().
+  // the others waiting. The list is valid until the next receive(). It is shorter, or empty, when
+  // the slab is full: see RxSlab::wants_reset().
   virtual std::span<const RxDatagram> receive(UdpSocket& socket, RxSlab& slab) = 0;
 
   // Sends all and clears the batch.

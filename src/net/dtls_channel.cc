@@ -95,7 +95,7 @@ ByteView DtlsChannel::feed(ByteView& datagram, ByteSpan room, Instant now, Datag
   const ByteView given = std::exchange(datagram, {});
   if (state_ == TlsState::closed || state_ == TlsState::failed) return {};
   if (state_ == TlsState::handshaking && !passes_handshake_filter(given)) return {};
-  buffers_released_ = false;  // OpenSSL takes them again when it reads.
+  take_buffers();
   const DatagramCall call(ssl_.get(), given, out);
   if (state_ == TlsState::handshaking) shake_hands(now, out);
   if (state_ != TlsState::open) return {};
@@ -163,8 +163,7 @@ bool DtlsChannel::write(ByteView plaintext, DatagramList& out) {
   if (state_ != TlsState::open || plaintext.size() > kTlsPlaintextMax) return false;
   // OpenSSL has no record for nothing, and no TURN packet is empty.
   if (plaintext.empty()) return true;
-  // Unlike reading, writing doesn't take released buffers again by itself.
-  if (std::exchange(buffers_released_, false)) CHECK(SSL_alloc_buffers(ssl_.get()) == 1);
+  take_buffers();
   const DatagramCall call(ssl_.get(), {}, out);
   size_t written = 0;
   const int result = SSL_write_ex(ssl_.get(), plaintext.data(), plaintext.size(), &written);
@@ -175,7 +174,7 @@ bool DtlsChannel::write(ByteView plaintext, DatagramList& out) {
 
 void DtlsChannel::close(DatagramList& out) {
   if (state_ == TlsState::open) {
-    if (std::exchange(buffers_released_, false)) CHECK(SSL_alloc_buffers(ssl_.get()) == 1);
+    take_buffers();
     const DatagramCall call(ssl_.get(), {}, out);
     SSL_shutdown(ssl_.get());
     ERR_clear_error();
@@ -192,6 +191,12 @@ bool DtlsChannel::begins_anew(ByteView datagram) const {
 void DtlsChannel::release_buffers() {
   if (state_ != TlsState::open || buffers_released_) return;
   buffers_released_ = SSL_free_buffers(ssl_.get()) == 1;
+}
+
+void DtlsChannel::take_buffers() {
+  // OpenSSL's manual says that a write takes them again by itself. That is true of TLS; in DTLS
+  // only a read does so, and a write crashes.
+  if (std::exchange(buffers_released_, false)) CHECK(SSL_alloc_buffers(ssl_.get()) == 1);
 }
 
 void DtlsChannel::fail(std::string_view reason) {

@@ -60,8 +60,9 @@ class DtlsChannel {
   [[nodiscard]] std::optional<Instant> deadline() const;
   void on_deadline(Instant now, DatagramList& out);
 
-  // Gives back the record buffers (34 KiB) until the next packet. For clients that have been silent
-  // for a second or so: OpenSSL keeps them for DTLS whatever SSL_MODE_RELEASE_BUFFERS says.
+  // Gives back the record buffers (34 KiB), which the next packet takes again. For clients that
+  // have been silent for a second or so: OpenSSL keeps them for DTLS whatever
+  // SSL_MODE_RELEASE_BUFFERS says.
   void release_buffers();
 
   [[nodiscard]] TlsState state() const { return state_; }
@@ -89,6 +90,7 @@ class DtlsChannel {
   void remember_flight(Instant now, const DatagramList& out, size_t first);
   // False for what could only do harm while records are not protected yet.
   bool passes_handshake_filter(ByteView datagram);
+  void take_buffers();
   void fail(std::string_view reason);
   void fail_or_wait(int result);
 

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 
 #include "base/check.h"
+#include "base/log.h"
 
 namespace turnpike::net {
 
@@ -37,6 +38,11 @@ timeval to_timeval(Duration duration) {
 }
 
 void do_nothing(evutil_socket_t, short, void*) {}
+
+// A refusal to watch something is told to the caller; only what ends the process is logged.
+void on_libevent_log(int severity, const char* message) {
+  if (severity == EVENT_LOG_ERR) log_error("event_loop_failed", {{"message", message}});
+}
 
 // A long chain of unique_ptrs would recurse in its destructor.
 template <typename Entry>
@@ -78,6 +84,7 @@ void Doorbell::ring() const noexcept {
 }
 
 EventLoop::EventLoop() : state_(std::make_unique<State>()) {
+  event_set_log_callback(on_libevent_log);
   event_config* config = event_config_new();
   CHECK(config != nullptr);
   // One thread per loop, and Doorbell needs no help of libevent's: its locks would be waste.

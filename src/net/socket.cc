@@ -138,7 +138,7 @@ Result<UdpSocket, SysError> make_udp_socket(const UdpOptions& options) {
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
   socket.icmp_errors_ = options.icmp_errors;
   socket.gro_ = options.gro && set_option(fd, SOL_UDP, UDP_GRO, 1);
-  socket.gso_ = kernel_has_gso(fd);
+  socket.gso_ = options.gso && kernel_has_gso(fd);
   return socket;
 }
 

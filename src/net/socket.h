@@ -35,6 +35,7 @@ struct UdpOptions {
   bool packet_marks = false;  // Each datagram tells its TTL and TOS.
   bool gro = false;           // The kernel may join datagrams of one flow; ignored where it can't.
   bool icmp_errors = false;   // ICMP errors are kept for icmp_errors.h.
+  bool gso = true;            // Runs leave in one piece where the kernel can; off to compare.
   int receive_buffer = 0;     // Bytes of payload; 0 leaves the system's default.
   int send_buffer = 0;
 };

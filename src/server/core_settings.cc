@@ -57,6 +57,7 @@ std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& c
   settings->max_permissions = config.max_permissions_per_allocation;
   settings->max_channels = config.max_channels_per_allocation;
   settings->quota = {config.user_quota, config.total_quota};
+  settings->session_bytes_per_s = config.max_bps_bytes_per_s;
   settings->error_limit = {};
   if (config.unauthorized_ratelimit) {
     settings->error_limit = {share(config.unauthorized_ratelimit_rps, workers),

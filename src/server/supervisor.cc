@@ -86,7 +86,10 @@ turn::KeyTicket to_ticket(uint64_t number) {
 
 }  // namespace
 
-Supervisor::Supervisor(config::Config config) : config_(std::move(config)) {}
+Supervisor::Supervisor(config::Config config)
+    : config_(std::move(config)),
+      capacity_from_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()),
+      capacity_to_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()) {}
 
 Result<std::unique_ptr<Supervisor>, std::string> Supervisor::start(config::Config config) {
   std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config)));
@@ -148,6 +151,8 @@ Result<void, std::string> Supervisor::prepare() {
     setup.directory = &directory_;
     setup.reservations = &reservations_;
     setup.quota = &quota_;
+    setup.capacity_from_clients = &capacity_from_clients_;
+    setup.capacity_to_clients = &capacity_to_clients_;
     setup.links = links;
     workers_.push_back(std::make_unique<Worker>(std::move(setup)));
   }

@@ -61,6 +61,8 @@ class Supervisor {
   turn::RelayDirectory directory_;
   relay::Reservations reservations_;
   auth::QuotaLedger quota_;
+  turn::CapacityPool capacity_from_clients_;
+  turn::CapacityPool capacity_to_clients_;
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<auth::UserStore> user_store_;  // Until the auth service takes it.

@@ -26,8 +26,8 @@ ByteView write_address(std::span<uint8_t, 20> out, const Endpoint& address) {
 uint16_t message_type(Method method, Class message_class) {
   const auto m = static_cast<unsigned>(method);
   const auto c = static_cast<unsigned>(message_class);
-  return static_cast<uint16_t>((m & 0x000f) | (m & 0x0070) << 1 | (m & 0x0f80) << 2 |
-                               (c & 1) << 4 | (c & 2) << 7);
+  return static_cast<uint16_t>((m & 0x000f) | (m & 0x0070) << 1 | (m & 0x0f80) << 2 | (c & 1) << 4 |
+                               (c & 2) << 7);
 }
 
 MessageBuilder::MessageBuilder(ByteSpan out, Method method, Class message_class) : writer_(out) {
@@ -51,8 +51,6 @@ MessageBuilder MessageBuilder::classic(ByteSpan out, Method method, Class messag
 }
 
 ByteSpan MessageBuilder::claim(AttributeType type, size_t size) {
-  // What the length fields cannot say does not fit either.
-  if (writer_.size() + size > kLargestMessage) writer_.claim(SIZE_MAX);
   writer_.u16(static_cast<uint16_t>(type));
   writer_.u16(static_cast<uint16_t>(size));
   const ByteSpan room = writer_.claim(size);
@@ -129,9 +127,8 @@ void MessageBuilder::add_address_error(AddressFamily family, ErrorCode code) {
 }
 
 void MessageBuilder::add_icmp(const IcmpValue& icmp) {
-  add_u64(AttributeType::icmp,
-          static_cast<uint64_t>(icmp.type & 0x7fU) << 41 | static_cast<uint64_t>(icmp.code) << 32 |
-              icmp.error_data);
+  add_u64(AttributeType::icmp, static_cast<uint64_t>(icmp.type & 0x7fU) << 41 |
+                                   static_cast<uint64_t>(icmp.code) << 32 | icmp.error_data);
 }
 
 void MessageBuilder::add_change_request(const ChangeRequest& change) {
@@ -176,6 +173,7 @@ void MessageBuilder::add_fingerprint() {
 }
 
 ByteView MessageBuilder::finish() {
+  // What the length fields cannot say does not fit either.
   if (!writer_.ok() || writer_.size() > kLargestMessage) return {};
   set_length(0);
   return writer_.written();

@@ -8,7 +8,9 @@
 namespace turnpike::stun {
 namespace {
 
-constexpr size_t padded(size_t size) { return (size + 3) & ~size_t{3}; }
+constexpr size_t padded(size_t size) {
+  return (size + 3) & ~size_t{3};
+}
 
 }  // namespace
 
@@ -28,6 +30,7 @@ Result<MessageView, ParseError> MessageView::parse(ByteView bytes) {
     if (value.u32() != fingerprint_of(bytes.first(fingerprint->offset))) {
       return unexpected(ParseError::bad_fingerprint);
     }
+    view->has_fingerprint_ = true;
   }
   return view;
 }
@@ -90,6 +93,16 @@ std::optional<ByteView> MessageView::find(AttributeType type) const {
   const auto attribute = find_attribute(type);
   if (!attribute) return {};
   return attribute->value;
+}
+
+MessageView MessageView::covered_by_integrity() const {
+  for (const Attribute& attribute : *this) {
+    if (attribute.type == AttributeType::message_integrity ||
+        attribute.type == AttributeType::message_integrity_sha256) {
+      return limit_to(attribute.offset);
+    }
+  }
+  return *this;
 }
 
 MessageView MessageView::limit_to(size_t offset) const {

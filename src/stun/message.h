@@ -21,8 +21,8 @@ enum class ParseError : uint8_t {
 
 struct Attribute {
   AttributeType type;
-  ByteView value;   // Without padding.
-  size_t offset;    // Of the attribute's header, from the start of the message.
+  ByteView value;  // Without padding.
+  size_t offset;   // Of the attribute's header, from the start of the message.
 };
 
 // Valid as long as the bytes it was parsed from.
@@ -52,6 +52,11 @@ class MessageView {
   // A view without the attributes whose headers stand at or after `offset`: what an integrity
   // attribute there covers.
   [[nodiscard]] MessageView limit_to(size_t offset) const;
+  // RFC 8489 sections 14.5 and 14.6: a view that ends at the first integrity attribute, if any.
+  [[nodiscard]] MessageView covered_by_integrity() const;
+
+  // Whether the message ends in a FINGERPRINT, however far the view is limited.
+  [[nodiscard]] bool has_fingerprint() const { return has_fingerprint_; }
 
   class Iterator {
    public:
@@ -76,6 +81,7 @@ class MessageView {
   size_t end_;  // Attributes at or after this offset do not count.
   Method method_;
   Class class_;
+  bool has_fingerprint_ = false;
 };
 
 }  // namespace turnpike::stun

@@ -214,6 +214,9 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   allocation.opened = now;
   allocation.relays = std::move(addresses->relays);
   allocation.quota = std::move(quota);
+  if (const uint64_t rate = core.settings->session_bytes_per_s; rate != 0) {
+    allocation.rate = std::make_unique<SessionRate>(rate, now);
+  }
   allocation.address_error = addresses->address_error;
   allocation.missing_family = addresses->missing_family;
   if (addresses->reserved) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,7 @@
 #include "base/time.h"
 #include "base/timer_wheel.h"
 #include "stun/types.h"
+#include "turn/bandwidth.h"
 #include "turn/permissions.h"
 #include "turn/relay_ports.h"
 #include "turn/route.h"
@@ -47,6 +49,8 @@ struct Allocation : TimerNode {
   // One, or two of different families (ADDITIONAL-ADDRESS-FAMILY).
   std::array<RelayLease, 2> relays;
   auth::QuotaLease quota;
+
+  std::unique_ptr<SessionRate> rate;  // nullptr: not limited.
 
   Permissions permissions;
   Channels channels;

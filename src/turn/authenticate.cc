@@ -16,16 +16,19 @@ void report_wrong_credentials(const Request& request, Core& core) {
 
 Gate::Passed Gate::pass(const Request& request, Core& core) {
   const Settings& settings = *core.settings;
-  if (settings.auth == AuthMode::none) return AuthenticatedRequest(request, std::nullopt);
+  if (settings.auth == AuthMode::none) {
+    Request open = request;
+    open.message = request.message.covered_by_integrity();
+    return AuthenticatedRequest(open, std::nullopt);
+  }
 
   const Allocation* allocation = core.allocations.find(request.from.tuple);
   std::optional<auth::KnownOwner> owner;
   if (allocation != nullptr) owner.emplace(auth::KnownOwner{allocation->user, allocation->keys});
 
-  auth::Verdict verdict =
-      auth::LongTerm(core.mint, core.keys)
-          .check(core.policy, request.message, request.from.tuple.client, request.now,
-                 owner ? &*owner : nullptr);
+  auth::Verdict verdict = auth::LongTerm(core.mint, core.keys)
+                              .check(core.policy, request.message, request.from.tuple.client,
+                                     request.now, owner ? &*owner : nullptr);
   if (auto* needed = std::get_if<auth::NeedsKey>(&verdict)) return std::move(*needed);
   if (const auto* refused = std::get_if<auth::Refused>(&verdict)) return Reject{refused->code};
   if (const auto* challenged = std::get_if<auth::Challenged>(&verdict)) {

@@ -12,15 +12,22 @@ Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::No
       mint(nonce_key, settings->nonce_lifetime),
       allocations(sv.random.hash_key(), sv.directory, sv.worker, start),
       error_limiter(settings->error_limit, sv.random.hash_key()),
-      binding_limiter(settings->binding_limit, sv.random.hash_key()) {}
+      binding_limiter(settings->binding_limit, sv.random.hash_key()),
+      credit_from_clients(sv.capacity_from_clients),
+      credit_to_clients(sv.capacity_to_clients) {}
 
 std::string_view to_string(CloseReason reason) {
   switch (reason) {
-    case CloseReason::deleted: return "deleted";
-    case CloseReason::expired: return "expired";
-    case CloseReason::link_closed: return "link-closed";
-    case CloseReason::killed: return "killed";
-    case CloseReason::server_stops: return "server-stops";
+    case CloseReason::deleted:
+      return "deleted";
+    case CloseReason::expired:
+      return "expired";
+    case CloseReason::link_closed:
+      return "link-closed";
+    case CloseReason::killed:
+      return "killed";
+    case CloseReason::server_stops:
+      return "server-stops";
   }
   return "?";
 }
@@ -32,10 +39,10 @@ PeerDecision decide_peer(const Endpoint& peer, const Core& core) {
   if (!external) return decision;
 
   decision.peer.ip = *external;
-  if (policy.judge(*external) == PeerReason::denied_by_rule) {
+  if (policy.denied_by_rule(peer.ip) || policy.denied_by_rule(*external)) {
     decision.reason = PeerReason::denied_by_rule;
+    return decision;
   }
-  if (decision.reason == PeerReason::denied_by_rule) return decision;
   if (decision.reason == PeerReason::allowed) {
     decision.reach = PeerReach::own_relay_or_network;
     return decision;
@@ -53,8 +60,8 @@ PeerDecision decide_peer(const Endpoint& peer, const Core& core) {
 tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest& request,
                                    const PeerDecision& decision, Core& core) {
   core.counters.peers_refused.add();
-  request.out.effects.emplace_back(PeerRefused{request.from.tuple, std::string(request.user()),
-                                               decision.peer, decision.reason});
+  request.out.effects.emplace_back(
+      PeerRefused{request.from.tuple, std::string(request.user()), decision.peer, decision.reason});
   return reject(stun::ErrorCode::forbidden);
 }
 

@@ -9,6 +9,7 @@
 #include "auth/quota.h"
 #include "base/random.h"
 #include "turn/allocation_table.h"
+#include "turn/bandwidth.h"
 #include "turn/counters.h"
 #include "turn/relay_directory.h"
 #include "turn/relay_ports.h"
@@ -25,6 +26,8 @@ struct Services {
   auth::QuotaLedger& quota;
   RandomSource& random;
   uint32_t worker = 0;
+  CapacityPool* capacity_from_clients = nullptr;  // nullptr: no limit.
+  CapacityPool* capacity_to_clients = nullptr;
 };
 
 // RFC 8656 section 7.2 allows refusing: while draining, or while the external address is unknown.
@@ -44,6 +47,8 @@ struct Core {
   AllocationTable allocations;
   ReplyLimiter error_limiter;
   ReplyLimiter binding_limiter;
+  CapacityCredit credit_from_clients;
+  CapacityCredit credit_to_clients;
 };
 
 // The handlers; each file is one section of the RFC. `success` is an empty success response.

@@ -30,13 +30,14 @@ constexpr seconds kParkedLifetime{2};
 constexpr size_t kKeyCacheGeneration = 8192;
 constexpr seconds kKeyCacheLifetime{600};
 
-// The longest answer: an Allocate success with two IPv6 addresses, a nonce and SHA-256 integrity
-// stays below 400 bytes; UNKNOWN-ATTRIBUTES is the only list and is capped.
-constexpr size_t kMaxReplySize = 768;
+// The longest answer: a challenge with REALM and SOFTWARE of the 763 bytes that RFC 8489 allows
+// each. What does not depend on the operator's texts stays below 400 bytes; UNKNOWN-ATTRIBUTES is
+// the only list and is capped.
+constexpr size_t kMaxReplySize = 2048;
 constexpr size_t kMaxUnknownAttributes = 16;
 
-// A peer's datagram must still fit a Data indication, whose length field has 16 bits. What is larger
-// is dropped whole, never cut.
+// A peer's datagram must still fit a Data indication, whose length field has 16 bits. What is
+// larger is dropped whole, never cut.
 constexpr size_t kMaxRelayedPayload = 65480;
 
 }  // namespace turnpike::turn

@@ -32,6 +32,9 @@ constexpr auto kDefaults = std::to_array<Default>({
     {"255.255.255.255", PeerReason::broadcast},
     {"::", PeerReason::unspecified},
     {"::1", PeerReason::loopback},
+    // Where a local translator finds the IPv4 address is its operator's choice (RFC 8215), so that
+    // no reading of it could be trusted.
+    {"64:ff9b:1::/48", PeerReason::reserved},
     {"100::/64", PeerReason::reserved},
     {"2001:2::/48", PeerReason::reserved},
     {"2001:10::/28", PeerReason::reserved},
@@ -53,19 +56,32 @@ bool is_private(PeerReason reason) {
 
 std::string_view to_string(PeerReason reason) {
   switch (reason) {
-    case PeerReason::allowed: return "allowed";
-    case PeerReason::unspecified: return "unspecified";
-    case PeerReason::loopback: return "loopback";
-    case PeerReason::link_local: return "link-local";
-    case PeerReason::multicast: return "multicast";
-    case PeerReason::broadcast: return "broadcast";
-    case PeerReason::private_use: return "private";
-    case PeerReason::shared_space: return "carrier-grade-nat";
-    case PeerReason::unique_local: return "unique-local";
-    case PeerReason::documentation: return "documentation";
-    case PeerReason::reserved: return "reserved";
-    case PeerReason::own_address: return "own-address";
-    case PeerReason::denied_by_rule: return "denied-peer-ip";
+    case PeerReason::allowed:
+      return "allowed";
+    case PeerReason::unspecified:
+      return "unspecified";
+    case PeerReason::loopback:
+      return "loopback";
+    case PeerReason::link_local:
+      return "link-local";
+    case PeerReason::multicast:
+      return "multicast";
+    case PeerReason::broadcast:
+      return "broadcast";
+    case PeerReason::private_use:
+      return "private";
+    case PeerReason::shared_space:
+      return "carrier-grade-nat";
+    case PeerReason::unique_local:
+      return "unique-local";
+    case PeerReason::documentation:
+      return "documentation";
+    case PeerReason::reserved:
+      return "reserved";
+    case PeerReason::own_address:
+      return "own-address";
+    case PeerReason::denied_by_rule:
+      return "denied-peer-ip";
   }
   return "?";
 }
@@ -89,8 +105,9 @@ PeerPolicy::PeerPolicy(const PeerPolicySettings& settings) {
     table_.add({ip, ip}, PeerReason::own_address);
   }
   for (const PeerRule& rule : settings.rules) {
-    table_.add(rule.range, rule.action == RuleAction::allow ? PeerReason::allowed
-                                                            : PeerReason::denied_by_rule);
+    table_.add(rule.range,
+               rule.action == RuleAction::allow ? PeerReason::allowed : PeerReason::denied_by_rule);
+    rules_.add(rule.range, rule.action);
   }
 }
 
@@ -100,6 +117,11 @@ PeerReason PeerPolicy::judge(const Ip& peer) const {
   // What a translator or tunnel would turn it into must be allowed as well.
   const auto embedded = peer.embedded_v4();
   return embedded ? judge_plain(*embedded) : PeerReason::allowed;
+}
+
+bool PeerPolicy::denied_by_rule(const Ip& peer) const {
+  const auto* entry = rules_.find(peer);
+  return entry != nullptr && entry->value == RuleAction::deny;
 }
 
 PeerReason PeerPolicy::judge_plain(const Ip& ip) const {

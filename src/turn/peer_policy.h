@@ -23,8 +23,8 @@ enum class PeerReason : uint8_t {
   unique_local,
   documentation,
   reserved,
-  own_address,      // This host, or an external address of it.
-  denied_by_rule,   // denied-peer-ip.
+  own_address,     // This host, or an external address of it.
+  denied_by_rule,  // denied-peer-ip.
 };
 constexpr size_t kPeerReasons = 13;
 
@@ -39,8 +39,8 @@ struct PeerRule {
 };
 
 struct PeerPolicySettings {
-  std::vector<PeerRule> rules;      // As configured: the narrowest wins, of equal ones the last.
-  std::vector<Ip> own_addresses;    // Of this host's interfaces, and every external-ip.
+  std::vector<PeerRule> rules = {};    // As configured: the narrowest wins, of equal ones the last.
+  std::vector<Ip> own_addresses = {};  // Of this host's interfaces, and every external-ip.
   bool allow_private_peers = false;
   bool allow_loopback_peers = false;
 };
@@ -51,6 +51,9 @@ class PeerPolicy {
 
   // own_address means: refused, unless it is the relayed address of a live allocation.
   [[nodiscard]] PeerReason judge(const Ip& peer) const;
+  // Whether the operator's rules, without our own, deny it: a range around one of our addresses is
+  // wider than the address itself, and yet decides about the exception for relayed addresses.
+  [[nodiscard]] bool denied_by_rule(const Ip& peer) const;
 
  private:
   [[nodiscard]] PeerReason judge_plain(const Ip& ip) const;
@@ -58,6 +61,7 @@ class PeerPolicy {
   // The defaults and the operator's rules in one table, so that "the narrowest wins" holds between
   // them too.
   IpRangeTable<PeerReason> table_;
+  IpRangeTable<RuleAction> rules_;
 };
 
 }  // namespace turnpike::turn

@@ -71,6 +71,29 @@ bool send_data_indication(const ClientRoute& to, const Endpoint& peer, ByteView 
   return push_padded(to, room.first(size), payload, (4 - payload.size() % 4) % 4, out);
 }
 
+// RFC 8656 section 9, by the peer's channel if it has one.
+bool may_reach_client(const Allocation& allocation, const Channel* channel, const Endpoint& peer,
+                      PeerOrigin origin, Instant now) {
+  const auto fits = [origin](PeerReach reach) {
+    return origin == PeerOrigin::own_relay || reach != PeerReach::own_relay;
+  };
+  if (channel != nullptr) return fits(channel->reach);
+  const Permission* permission = allocation.permissions.find(peer.ip, now);
+  return permission != nullptr && fits(permission->reach);
+}
+
+// Bandwidth is taken from the session first: what its own limit drops costs the others nothing.
+bool has_bandwidth(TokenBucket* session, CapacityCredit& server, size_t size, Instant now,
+                   Counters& counters) {
+  if (session != nullptr && !session->take(size, now)) {
+    counters.drop_session_rate.add();
+    return false;
+  }
+  if (server.take(size, now)) return true;
+  counters.drop_capacity.add();
+  return false;
+}
+
 }  // namespace
 
 void relay_from_client(const Now& now, const ClientRoute& from, ByteView packet, Core& core,
@@ -92,6 +115,10 @@ void send_to_peer(Allocation& allocation, const Endpoint& peer, PeerReach reach,
                   Fragmenting fragmenting, const Now& now, Core& core, Outbox& out) {
   const RelayLease* relay = allocation.relay_for(peer.ip.family());
   if (relay == nullptr) return core.counters.drop_client_no_permission.add();
+  TokenBucket* rate = allocation.rate ? &allocation.rate->from_client : nullptr;
+  if (!has_bandwidth(rate, core.credit_from_clients, payload.size(), now.mono, core.counters)) {
+    return;
+  }
   if (reach != PeerReach::network) {
     if (const auto owner = core.services.directory.find(peer)) {
       allocation.from_client.add(payload.size());
@@ -122,20 +149,16 @@ void relay_from_peer(const Now& now, RelayId relay, const Endpoint& peer, ByteVi
     return counters.drop_peer_unknown_relay.add();
   }
   if (payload.size() > kMaxRelayedPayload) return counters.drop_oversize.add();
-  bool sent = false;
-  if (const Channel* channel = allocation->channels.usable_by_peer(peer, now.mono)) {
-    if (origin == PeerOrigin::network && channel->reach == PeerReach::own_relay) {
-      return counters.drop_peer_no_permission.add();
-    }
-    sent = send_channel_data(allocation->route, channel->number, payload, out);
-  } else {
-    const Permission* permission = allocation->permissions.find(peer.ip, now.mono);
-    const bool permitted =
-        permission != nullptr &&
-        (origin == PeerOrigin::own_relay || permission->reach != PeerReach::own_relay);
-    if (!permitted) return counters.drop_peer_no_permission.add();
-    sent = send_data_indication(allocation->route, peer, payload, core.services.random, out);
+  const Channel* channel = allocation->channels.usable_by_peer(peer, now.mono);
+  if (!may_reach_client(*allocation, channel, peer, origin, now.mono)) {
+    return counters.drop_peer_no_permission.add();
   }
+  TokenBucket* rate = allocation->rate ? &allocation->rate->to_client : nullptr;
+  if (!has_bandwidth(rate, core.credit_to_clients, payload.size(), now.mono, counters)) return;
+  const bool sent =
+      channel != nullptr
+          ? send_channel_data(allocation->route, channel->number, payload, out)
+          : send_data_indication(allocation->route, peer, payload, core.services.random, out);
   if (!sent) return counters.drop_outbox_full.add();
   allocation->to_client.add(payload.size());
   counters.relayed_to_client_packets.add();

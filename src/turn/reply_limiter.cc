@@ -21,6 +21,11 @@ Ip prefix_of(const Ip& ip) {
 ReplyLimiter::ReplyLimiter(const ReplyLimit& limit, const HashKey& hash_key)
     : limit_(limit), hash_key_(hash_key), buckets_(limit.per_second == 0 ? 0 : kBuckets) {}
 
+void ReplyLimiter::set_limit(const ReplyLimit& limit) {
+  limit_ = limit;
+  if (limit_.per_second != 0 && buckets_.empty()) buckets_.resize(kBuckets);
+}
+
 bool ReplyLimiter::allow(const Ip& source, Instant now) {
   if (limit_.per_second == 0) return true;
   Bucket& bucket = buckets_[IpHash{hash_key_}(prefix_of(source)) % kBuckets];

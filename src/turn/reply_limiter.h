@@ -23,6 +23,9 @@ class ReplyLimiter {
  public:
   ReplyLimiter(const ReplyLimit& limit, const HashKey& hash_key);
 
+  // What has been counted stays counted.
+  void set_limit(const ReplyLimit& limit);
+
   // True when an answer to `source` may be sent now. IPv4 counts by address, IPv6 by /56.
   bool allow(const Ip& source, Instant now);
 

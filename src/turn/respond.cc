@@ -31,7 +31,7 @@ constexpr std::array kKnown = {
     AttributeType::password_algorithm,
     AttributeType::userhash,
     AttributeType::reservation_token,
-    AttributeType::priority,       // RFC 8445: a connectivity check may lose its way to us.
+    AttributeType::priority,  // RFC 8445: a connectivity check may lose its way to us.
     AttributeType::use_candidate,
 };
 
@@ -47,7 +47,7 @@ void add_tail(const Request& request, const Core& core, MessageBuilder& answer,
       answer.add_integrity_sha1(who->key());
     }
   }
-  if (core.settings->always_fingerprint || request.message.has(AttributeType::fingerprint)) {
+  if (core.settings->always_fingerprint || request.message.has_fingerprint()) {
     answer.add_fingerprint();
   }
 }
@@ -65,21 +65,22 @@ class Reply {
       : request_(request),
         core_(core),
         room_(request.out.claim(kMaxReplySize)),
-        builder_(room_, request.message.method(), message_class,
-                 request.message.transaction_id()) {}
+        builder_(room_, request.message.method(), message_class, request.message.transaction_id()) {
+  }
 
   MessageBuilder& builder() { return builder_; }
 
-  // Completes the answer and sends it; `who` seals it.
-  void send_sealed_by(const auth::Identity* who) {
+  // Completes the answer and sends it; `who` seals it. False, and counted, when there was no room.
+  [[nodiscard]] bool send_sealed_by(const auth::Identity* who) {
     add_tail(request_, core_, builder_, who);
     const ByteView bytes = builder_.finish();
+    request_.out.give_back(room_.size() - bytes.size());
     if (bytes.empty()) {
       core_.counters.drop_outbox_full.add();
-      return;
+      return false;
     }
-    request_.out.give_back(room_.size() - bytes.size());
     send(request_, bytes);
+    return true;
   }
 
   void discard() { request_.out.give_back(room_.size()); }
@@ -107,20 +108,22 @@ void add_error(const Reject& rejection, const Core& core, MessageBuilder& answer
 
 void send_rejection(const AuthenticatedRequest& request, const Reject& rejection, Core& core) {
   Reply reply(request, core, Class::error);
-  count_error(rejection.code, core.counters);
   add_error(rejection, core, reply.builder());
-  reply.send_sealed_by(request.identity());
+  if (reply.send_sealed_by(request.identity())) count_error(rejection.code, core.counters);
   request.out.effects.emplace_back(RequestRefused{request.from.tuple, std::string(request.user()),
                                                   request.message.method(), rejection.code});
 }
 
 }  // namespace
 
+bool is_known(AttributeType type) {
+  return std::find(kKnown.begin(), kKnown.end(), type) != kKnown.end();
+}
+
 std::vector<AttributeType> unknown_attributes(const stun::MessageView& message) {
   std::vector<AttributeType> unknown;
   for (const stun::Attribute& attribute : message) {
-    if (!stun::is_required(attribute.type)) continue;
-    if (std::find(kKnown.begin(), kKnown.end(), attribute.type) != kKnown.end()) continue;
+    if (!stun::is_required(attribute.type) || is_known(attribute.type)) continue;
     if (std::find(unknown.begin(), unknown.end(), attribute.type) != unknown.end()) continue;
     unknown.push_back(attribute.type);
     if (unknown.size() == kMaxUnknownAttributes) break;
@@ -136,15 +139,18 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
   Reply success(request, core, Class::success);
   const Outcome outcome = handler(request, core, success.builder());
   if (outcome) {
-    core.counters.successes.add();
-    return success.send_sealed_by(request.identity());
+    const bool is_binding = request.message.method() == stun::Method::binding;
+    if (success.send_sealed_by(request.identity())) {
+      (is_binding ? core.counters.binding_successes : core.counters.successes).add();
+    }
+    return;
   }
   success.discard();
   send_rejection(request, outcome.error(), core);
 }
 
 void respond_binding(const Request& request, Core& core) {
-  auto unknown = unknown_attributes(request.message);
+  auto unknown = unknown_attributes(request.message.covered_by_integrity());
   if (!unknown.empty()) {
     return respond_stranger(request, Reject{ErrorCode::unknown_attribute, std::move(unknown)},
                             core);
@@ -158,8 +164,7 @@ void respond_binding(const Request& request, Core& core) {
     success.discard();
     return respond_stranger(request, outcome.error(), core);
   }
-  core.counters.binding_successes.add();
-  success.send_sealed_by(nullptr);
+  if (success.send_sealed_by(nullptr)) core.counters.binding_successes.add();
 }
 
 void respond_stranger(const Request& request, const Reject& rejection, Core& core) {
@@ -167,9 +172,8 @@ void respond_stranger(const Request& request, const Reject& rejection, Core& cor
     return core.counters.drop_rate_limited.add();
   }
   Reply reply(request, core, Class::error);
-  count_error(rejection.code, core.counters);
   add_error(rejection, core, reply.builder());
-  reply.send_sealed_by(nullptr);
+  if (reply.send_sealed_by(nullptr)) count_error(rejection.code, core.counters);
 }
 
 void respond_challenge(const Request& request, ErrorCode code, Core& core) {
@@ -177,7 +181,6 @@ void respond_challenge(const Request& request, ErrorCode code, Core& core) {
     return core.counters.drop_rate_limited.add();
   }
   Reply reply(request, core, Class::error);
-  count_error(code, core.counters);
   MessageBuilder& answer = reply.builder();
   add_error(Reject{code}, core, answer);
   answer.add(AttributeType::realm, core.settings->realm);
@@ -187,7 +190,7 @@ void respond_challenge(const Request& request, ErrorCode code, Core& core) {
   if (offered.password_algorithms) {
     answer.add_password_algorithms(auth::LongTermPolicy::kAlgorithms);
   }
-  reply.send_sealed_by(nullptr);
+  if (reply.send_sealed_by(nullptr)) count_error(code, core.counters);
 }
 
 }  // namespace turnpike::turn

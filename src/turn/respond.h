@@ -19,6 +19,9 @@ void respond_stranger(const Request& request, const Reject& rejection, Core& cor
 // 401 or 438 with what the client needs to try again.
 void respond_challenge(const Request& request, stun::ErrorCode code, Core& core);
 
+// Whether a request or indication may carry it, expected or not.
+bool is_known(stun::AttributeType type);
+
 // RFC 8489 section 6.3.1: the required attributes that we do not understand.
 std::vector<stun::AttributeType> unknown_attributes(const stun::MessageView& message);
 

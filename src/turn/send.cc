@@ -1,6 +1,7 @@
 // RFC 8656 section 11.2: Send indications.
 #include "stun/attributes.h"
 #include "turn/core.h"
+#include "turn/respond.h"
 
 namespace turnpike::turn {
 
@@ -23,7 +24,7 @@ void handle_send(const Request& request, Core& core) {
       if (!data) data = attribute.value;
     } else if (attribute.type == AttributeType::dont_fragment) {
       fragmenting = Fragmenting::forbidden;
-    } else if (stun::is_required(attribute.type)) {
+    } else if (stun::is_required(attribute.type) && !is_known(attribute.type)) {
       // RFC 8489 section 6.3.2: an indication with an unknown required attribute is dropped.
       return counters.drop_bad_indication.add();
     }

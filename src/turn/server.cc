@@ -20,16 +20,22 @@ Outcome handle_authenticated_binding(const AuthenticatedRequest& request, Core& 
 // nullptr: we do not know the method, or do not serve it.
 Handler handler_for(Method method) {
   switch (method) {
-    case Method::binding: return handle_authenticated_binding;
-    case Method::allocate: return handle_allocate;
-    case Method::refresh: return handle_refresh;
-    case Method::create_permission: return handle_create_permission;
-    case Method::channel_bind: return handle_channel_bind;
+    case Method::binding:
+      return handle_authenticated_binding;
+    case Method::allocate:
+      return handle_allocate;
+    case Method::refresh:
+      return handle_refresh;
+    case Method::create_permission:
+      return handle_create_permission;
+    case Method::channel_bind:
+      return handle_channel_bind;
     case Method::send:
     case Method::data:
     case Method::connect:
     case Method::connection_bind:
-    case Method::connection_attempt: break;
+    case Method::connection_attempt:
+      break;
   }
   return nullptr;
 }
@@ -46,8 +52,7 @@ std::shared_ptr<const auth::StoreState> unknown_store() {
 
 Server::Server(std::shared_ptr<const Settings> settings, const Services& services,
                const auth::NonceKey& nonce_key, Instant start)
-    : core_(std::move(settings), services, nonce_key, start),
-      store_state_(unknown_store()) {
+    : core_(std::move(settings), services, nonce_key, start), store_state_(unknown_store()) {
   update_policy();
 }
 
@@ -72,6 +77,9 @@ void Server::update_policy() {
 
 void Server::use_settings(std::shared_ptr<const Settings> settings) {
   core_.settings = std::move(settings);
+  core_.mint.set_lifetime(core_.settings->nonce_lifetime);
+  core_.error_limiter.set_limit(core_.settings->error_limit);
+  core_.binding_limiter.set_limit(core_.settings->binding_limit);
   update_policy();
 }
 
@@ -92,9 +100,11 @@ void Server::receive(const Now& now, const ClientRoute& from, ByteView packet, P
   switch (stun::classify_datagram(packet)) {
     case stun::PacketKind::channel_data:
       return relay_from_client(now, from, packet, core_, out);
-    case stun::PacketKind::stun: return receive_stun(now, from, packet, patience, out);
+    case stun::PacketKind::stun:
+      return receive_stun(now, from, packet, patience, out);
     case stun::PacketKind::dtls:
-    case stun::PacketKind::junk: break;
+    case stun::PacketKind::junk:
+      break;
   }
   core_.counters.drop_malformed.add();
 }
@@ -113,7 +123,8 @@ void Server::receive_stun(const Now& now, const ClientRoute& from, ByteView pack
   }
   const Request request = {now, from, *message, out};
   switch (message->message_class()) {
-    case Class::request: return on_request(request, patience);
+    case Class::request:
+      return on_request(request, patience);
     case Class::indication:
       if (message->method() == Method::send && core_.settings->serve_turn) {
         return handle_send(request, core_);
@@ -121,7 +132,8 @@ void Server::receive_stun(const Now& now, const ClientRoute& from, ByteView pack
       break;
     // RFC 8489 section 6.3: a server has no transaction that these could belong to.
     case Class::success:
-    case Class::error: break;
+    case Class::error:
+      break;
   }
   core_.counters.drop_not_for_servers.add();
 }
@@ -132,9 +144,11 @@ void Server::on_request(const Request& request, Patience patience) {
   const bool is_binding = method == Method::binding;
   const bool served = is_binding ? settings.serve_binding : settings.serve_turn;
   if (handler_for(method) == nullptr || !served) return core_.counters.drop_unknown_method.add();
-  if (is_binding) core_.counters.binding_requests.add();
+  // One that comes back from waiting has been counted.
+  if (patience == Patience::may_wait) {
+    (is_binding ? core_.counters.binding_requests : core_.counters.requests).add();
+  }
   if (is_binding && !settings.authenticate_binding) return respond_binding(request, core_);
-  core_.counters.requests.add();
   on_credentialed(request, patience);
 }
 
@@ -159,9 +173,10 @@ void Server::park(const Request& request, auth::NeedsKey needed, Patience patien
   if (parked_.size() >= kMaxParkedRequests || packet.size() > kMaxParkedSize) {
     return core_.counters.drop_parked_full.add();
   }
-  const SlabHandle handle =
-      parked_.emplace(Parked{request.from, {packet.begin(), packet.end()},
-                             std::move(needed.cache_key), request.now.mono + kParkedLifetime});
+  const SlabHandle handle = parked_.emplace(Parked{request.from,
+                                                   {packet.begin(), packet.end()},
+                                                   std::move(needed.cache_key),
+                                                   request.now.mono + kParkedLifetime});
   request.out.effects.emplace_back(
       FetchKey{{handle.index, handle.generation}, std::move(needed.name), needed.userhash});
 }
@@ -184,18 +199,18 @@ void Server::on_peer_packet(const Now& now, RelayId relay, const Endpoint& peer,
   relay_from_peer(now, relay, peer, payload, PeerOrigin::network, core_, out);
 }
 
-void Server::on_handed_over(const Now& now, RelayId relay, const Endpoint& source,
-                            ByteView payload, Outbox& out) noexcept {
+void Server::on_handed_over(const Now& now, RelayId relay, const Endpoint& source, ByteView payload,
+                            Outbox& out) noexcept {
   relay_from_peer(now, relay, source, payload, PeerOrigin::own_relay, core_, out);
 }
 
 void Server::on_peer_error(const Now& now, RelayId relay, const Endpoint& peer,
                            const IcmpError& error, Outbox& out) noexcept {
   // RFC 8656 section 11.5: only these types, and only about permitted peers.
-  const bool relevant = peer.ip.is_v4() ? error.type == 3 || error.type == 11
-                                        : error.type >= 1 && error.type <= 3;
+  const bool relevant =
+      peer.ip.is_v4() ? error.type == 3 || error.type == 11 : error.type >= 1 && error.type <= 3;
   const Allocation* allocation = core_.allocations.find(relay);
-  const bool permitted = relevant && allocation != nullptr &&
+  const bool permitted = relevant && allocation != nullptr && now.mono < allocation->deadline &&
                          allocation->permissions.find(peer.ip, now.mono) != nullptr;
   if (!permitted) return core_.counters.drop_icmp.add();
 
@@ -212,8 +227,7 @@ void Server::on_peer_error(const Now& now, RelayId relay, const Endpoint& peer,
   const ClientRoute& to = allocation->route;
   const ByteView bytes = indication.finish();
   out.give_back(room.size() - bytes.size());
-  out.to_client.push_back(
-      {to.link, to.tuple.client, to.tuple.server.ip, bytes, {}, Precious::no});
+  out.to_client.push_back({to.link, to.tuple.client, to.tuple.server.ip, bytes, {}, Precious::no});
 }
 
 void Server::on_link_closed(const Now& now, const ClientRoute& route, Outbox& out) noexcept {
@@ -226,8 +240,7 @@ void Server::on_tick(const Now& now, Outbox& out) noexcept {
   core_.allocations.advance(now.mono, [&](const Allocation& allocation) {
     core_.counters.allocations_closed.add();
     out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user,
-                                              CloseReason::expired,
-                                              now.mono - allocation.opened,
+                                              CloseReason::expired, now.mono - allocation.opened,
                                               allocation.from_client, allocation.to_client});
   });
   std::vector<SlabHandle> late;

@@ -33,6 +33,7 @@ struct Settings {
   size_t max_permissions = kMaxPermissions;
   size_t max_channels = kMaxChannels;
   auth::QuotaLimits quota;
+  uint64_t session_bytes_per_s = 0;  // Each direction; 0: no limit.
   ReplyLimit error_limit{200, 2000};
   ReplyLimit binding_limit{5000, 5000};
 

@@ -82,6 +82,10 @@ run_case_bg "-x: IPv6 relay for an IPv4 client" uclient 1000 1000 "${by_name[@]}
 run_case_bg "-x -s: indications over IPv6" uclient 1000 1000 "${by_name[@]}" -e ::1 -r "$PEER_PORT" -x -s ::1
 run_case_bg "-m 10 -n 50 -l 1200: ten clients, large packets" uclient 600000 600000 "${v4[@]}" -c -m 10 -n 50 \
   -l 1200 127.0.0.1
+run_case_bg "-t: a TCP client" uclient 1000 1000 "${v4[@]}" -t 127.0.0.1
+run_case_bg "-t -S: a TLS client" uclient 1000 1000 "${v4[@]}" -t -S 127.0.0.1
+run_case_bg "-S: a DTLS client" uclient 1000 1000 "${v4[@]}" -S 127.0.0.1
+run_case_bg "-t -D -s ::1: a TCP client over IPv6 with indications" uclient 1000 1000 "${v4[@]}" -t -D -s ::1
 run_case_bg "-W: time-limited name by secret" eval "PASSWORD_PORT=$SECRET_PORT; uclient 1000 1000 -u user -W $SECRET \
   -e 127.0.0.1 -r $PEER_PORT -X 127.0.0.1"
 run_case_bg "wrong password is refused" refused -p "$PASSWORD_PORT" -u user -w wrong

@@ -53,7 +53,7 @@ TEST(LoopbackServer, RelaysToAPeerAndBack) {
   });
   ASSERT_TRUE(peer);
   const Endpoint peer_address = bench.driver.local(*peer);
-  ASSERT_TRUE(client->turn.permit(peer_address.ip));
+  ASSERT_TRUE(client->turn.permit(peer_address));
   client->turn.send(peer_address, as_bytes("by indication"));
   ASSERT_TRUE(bench.wait([&] { return at_peer.size() == 1; }));
   EXPECT_EQ(seen_from, client->turn.session().relayed());
@@ -230,7 +230,7 @@ TEST_F(DatabaseServer, AChangedPasswordEndsRefreshesButNotTheSession) {
   ClientBench renewed;
   renewed.settings.credentials.password = "another";
   ASSERT_TRUE(can_log_in_soon(renewed, server));
-  const auto refused = client->turn.permit(Ip::v4(0x7f000001));
+  const auto refused = client->turn.permit({Ip::v4(0x7f000001), 9});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, 401);
 }
@@ -245,7 +245,7 @@ TEST_F(DatabaseServer, SessionsGoOnWhileTheDatabaseIsAway) {
   ClientBench unknown;
   unknown.settings.credentials.username = "somebody else";
   EXPECT_FALSE(unknown.client(server)->turn.allocate(any()));
-  EXPECT_TRUE(client->turn.permit(Ip::v4(0x7f000001)));
+  EXPECT_TRUE(client->turn.permit({Ip::v4(0x7f000001), 9}));
   std::filesystem::rename(path_ + ".away", path_);
   EXPECT_TRUE(can_log_in_soon(bench, server));
 }

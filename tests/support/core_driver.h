@@ -135,8 +135,9 @@ class CoreDriver {
   [[nodiscard]] std::shared_ptr<const turn::Settings> snapshot() const;
 };
 
-// What becomes of the packets that went in: `lost` is what no counter explains, so zero is right.
-// Exact as long as no outbox was full; that counter belongs to either direction.
+// What becomes of the packets that went in: `lost` is what no counter explains, so zero is right,
+// but for the drops whose counters stand for either direction (a full outbox, bandwidth): their sum
+// must be that of the two numbers here.
 struct Balance {
   int64_t client_lost = 0;
   int64_t peer_lost = 0;

@@ -61,6 +61,4 @@ const std::array<Table, 9> kUserDatabaseTables = {
           "  unique (realm, userhash))"},
 };
 
-const Table& kTurnpikeUserTable = kUserDatabaseTables.back();
-
 }  // namespace turnpike::auth

@@ -28,7 +28,9 @@ struct Table {
 
 extern const std::array<Table, 9> kUserDatabaseTables;
 
-// The last of them.
-extern const Table& kTurnpikeUserTable;
+// The ninth.
+inline const Table& turnpike_user_table() {
+  return kUserDatabaseTables.back();
+}
 
 }  // namespace turnpike::auth

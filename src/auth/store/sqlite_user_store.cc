@@ -21,7 +21,7 @@ Result<UserRecord, LookupError> found_or_not(
 
 }  // namespace
 
-SqliteUserStore::SqliteUserStore(SqliteStoreSettings settings)
+SqliteUserStore::SqliteUserStore(const SqliteStoreSettings& settings)
     : settings_{.path = absolute_path(settings.path), .busy_timeout = settings.busy_timeout} {}
 
 Result<UserRecord, LookupError> SqliteUserStore::find(std::string_view realm,

@@ -29,7 +29,7 @@ struct SqliteStoreSettings {
 
 class SqliteUserStore final : public UserStore {
  public:
-  explicit SqliteUserStore(SqliteStoreSettings settings);
+  explicit SqliteUserStore(const SqliteStoreSettings& settings);
 
   Result<UserRecord, LookupError> find(std::string_view realm, std::string_view name) override;
   Result<UserRecord, LookupError> find_by_userhash(std::string_view realm,

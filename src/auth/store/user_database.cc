@@ -75,10 +75,10 @@ Result<PutResult, DatabaseFailure> UserDatabase::put_user(std::string_view realm
   const std::string userhash = to_hex(stun::userhash(name, realm));
   auto transaction = Transaction::begin(connection_, Transaction::Kind::write);
   if (!transaction) return unexpected(transaction.error());
-  const auto had_table = has_table(kTurnpikeUserTable.name);
+  const auto had_table = has_table(turnpike_user_table().name);
   if (!had_table) return unexpected(had_table.error());
   if (!*had_table) {
-    if (auto made = connection_.execute(kTurnpikeUserTable.create, {}); !made) {
+    if (auto made = connection_.execute(turnpike_user_table().create, {}); !made) {
       return unexpected(made.error());
     }
   }
@@ -103,7 +103,7 @@ Result<bool, DatabaseFailure> UserDatabase::remove_user(std::string_view realm,
     return unexpected(removed.error());
   }
   const bool existed = connection_.changed_rows() > 0;
-  const auto ninth = has_table(kTurnpikeUserTable.name);
+  const auto ninth = has_table(turnpike_user_table().name);
   if (!ninth) return unexpected(ninth.error());
   if (*ninth) {
     if (auto removed = connection_.execute(kRemoveTurnpikeUser, {realm, name}); !removed) {
@@ -116,7 +116,7 @@ Result<bool, DatabaseFailure> UserDatabase::remove_user(std::string_view realm,
 
 Result<std::vector<StoredUser>, DatabaseFailure> UserDatabase::users(
     std::optional<std::string_view> realm) {
-  const auto ninth = has_table(kTurnpikeUserTable.name);
+  const auto ninth = has_table(turnpike_user_table().name);
   if (!ninth) return unexpected(ninth.error());
   auto statement = connection_.prepare(*ninth ? kListUsers : kListUsersOfCoturn);
   if (!statement) return unexpected(statement.error());

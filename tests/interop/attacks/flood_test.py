@@ -17,7 +17,8 @@ import harness  # noqa: E402
 from harness import FULL, Server, Skip, case, equal, main, shortened, true  # noqa: E402
 from stunlib import (ALLOCATE, REQUEST, REQUESTED_TRANSPORT, UDP_TRANSPORT, Client, Message, build)  # noqa: E402
 
-OURS, ATTACKER = "10.77.0.1", "10.77.0.2"
+# The clients have an address of their own, since each of their sockets would take a port from the relays otherwise.
+OURS, ATTACKER, CLIENTS = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 TRANSPORT = (REQUESTED_TRANSPORT, UDP_TRANSPORT)
 FLOOD = 100000
 ALLOWED = len(sys.argv) > 1 and sys.argv[1] == "attack" or harness.in_network_namespace()
@@ -58,7 +59,8 @@ def attacker():
         inside = ["nsenter", "-t", str(holder.pid), "-n"]
         for command in (["ip", "link", "add", "left", "type", "veth", "peer", "name", "right", "netns",
                          str(holder.pid)],
-                        ["ip", "address", "add", OURS + "/24", "dev", "left"], ["ip", "link", "set", "left", "up"],
+                        ["ip", "address", "add", OURS + "/24", "dev", "left"],
+                        ["ip", "address", "add", CLIENTS + "/24", "dev", "left"], ["ip", "link", "set", "left", "up"],
                         inside + ["ip", "address", "add", ATTACKER + "/24", "dev", "right"],
                         inside + ["ip", "link", "set", "right", "up"],
                         ["ip", "route", "add", "default", "via", ATTACKER]):
@@ -84,13 +86,16 @@ def received_udp():
 def memory():
     with attacker() as start, Server(host=OURS, relay=(OURS,), lean=True) as server:
         equal(start(server, 5000, 12500).wait(), 0, "the attacker's end")  # Warm-up: pages that are touched once.
-        before, taken = server.rss_kib(), received_udp()
-        equal(start(server, FLOOD, 12500).wait(), 0, "the attacker's end")
-        with server.client() as client:
-            client.plain(1)
-        grown, taken = server.rss_kib() - before, received_udp() - taken
-        print("%d of %d requests taken, %d KiB more" % (taken, FLOOD, grown))
-        true(taken > FLOOD * 0.9, "only %d requests reached the server" % taken)
+        before, taken_before = server.rss_kib(), received_udp()
+        for _ in range(5):  # On a busy machine some are lost in the receive queue, and more are sent.
+            left = FLOOD - (received_udp() - taken_before)
+            if left > 0:
+                equal(start(server, left, 12500).wait(), 0, "the attacker's end")
+                with server.client() as client:
+                    client.plain(1)
+        grown, taken = server.rss_kib() - before, received_udp() - taken_before
+        print("%d requests taken, %d KiB more" % (taken, grown))
+        true(taken >= FLOOD, "only %d requests reached the server" % taken)
         true(grown < 1024, "%d KiB more" % grown)
 
 
@@ -98,7 +103,7 @@ class Login:
     """One client that logs in, with the retransmissions of RFC 8489 section 6.2.1."""
 
     def __init__(self, server, start):
-        self.client = Client((server.host, server.port))
+        self.client = Client((server.host, server.port), source=CLIENTS)
         self.client.socket.setblocking(False)
         self.client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.code = None

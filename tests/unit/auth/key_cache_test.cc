@@ -12,7 +12,9 @@ KeyCache::Answer record(const std::string& name) {
   return UserRecord{name, UserKeys::from_password(name, "realm", "pass")};
 }
 
-std::string name_of(size_t i) { return KeyCache::key_of("user" + std::to_string(i)); }
+std::string name_of(size_t i) {
+  return KeyCache::key_of("user" + std::to_string(i));
+}
 
 TEST(KeyCache, KnowsNobodyAtFirst) {
   KeyCache cache(4, kLifetime, {1, 2});

@@ -180,9 +180,9 @@ TEST_F(LongTermTest, ChecksTheNonceBeforeTheUser) {
 }
 
 TEST_F(LongTermTest, ChallengesAnotherRealm) {
-  for (const std::string_view realm : {std::string_view("other"), std::string_view(""),
-                                       std::string_view("turnpike\0", 9),
-                                       std::string_view("turnpik")}) {
+  for (const std::string_view realm :
+       {std::string_view("other"), std::string_view(""), std::string_view("turnpike\0", 9),
+        std::string_view("turnpik")}) {
     const Bytes bytes = message([&](MessageBuilder& b) {
       b.add(AttributeType::username, "alice");
       b.add(AttributeType::realm, realm);
@@ -281,19 +281,21 @@ TEST_F(LongTermTest, FollowsTheTableOfPasswordAlgorithms) {
       {"both, SHA-256 chosen", true, sha256, {sha256, md5}, sha256, sha256_mac, "alice"},
       {"both, SHA-256 chosen, old MAC", true, sha256, {sha256, md5}, sha256, sha1_mac, "alice"},
       {"both, MD5 chosen", true, md5, {sha256, md5}, md5, sha256_mac, "alice"},
-      {"both, SHA-256 chosen, MD5 used", true, sha256, {sha256, md5}, md5, sha256_mac,
-       "401 wrong"},
-      {"both, MD5 chosen, SHA-256 used", true, md5, {sha256, md5}, sha256, sha256_mac,
-       "401 wrong"},
+      {"both, SHA-256 chosen, MD5 used", true, sha256, {sha256, md5}, md5, sha256_mac, "401 wrong"},
+      {"both, MD5 chosen, SHA-256 used", true, md5, {sha256, md5}, sha256, sha256_mac, "401 wrong"},
       {"only the choice", true, sha256, {}, sha256, sha256_mac, "400 refused"},
       {"only the list", true, {}, {sha256, md5}, sha256, sha256_mac, "400 refused"},
       {"bid down: the list without SHA-256", true, md5, {md5}, md5, sha256_mac, "400 refused"},
       {"the list in another order", true, md5, {md5, sha256}, md5, sha256_mac, "400 refused"},
-      {"the list with one too many", true, md5, {sha256, md5, md5}, md5, sha256_mac,
-       "400 refused"},
+      {"the list with one too many", true, md5, {sha256, md5, md5}, md5, sha256_mac, "400 refused"},
       {"not offered: both are ignored", false, sha256, {sha256, md5}, md5, sha1_mac, "alice"},
-      {"not offered: the SHA-256 key is not asked for", false, sha256, {sha256, md5}, sha256,
-       sha256_mac, "401 wrong"},
+      {"not offered: the SHA-256 key is not asked for",
+       false,
+       sha256,
+       {sha256, md5},
+       sha256,
+       sha256_mac,
+       "401 wrong"},
   };
   for (const AlgorithmCase& c : cases) {
     const Bytes bytes = message([&](MessageBuilder& b) {

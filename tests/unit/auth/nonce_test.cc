@@ -1,8 +1,8 @@
 #include "auth/nonce.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "base/endpoint.h"
 
@@ -21,7 +21,9 @@ NonceKey key(uint8_t fill) {
   return made;
 }
 
-Endpoint client() { return *Endpoint::parse("8.8.8.8:40000", 0); }
+Endpoint client() {
+  return *Endpoint::parse("8.8.8.8:40000", 0);
+}
 
 State state_of(const NonceMint& mint, const Nonce& nonce, const Endpoint& from, WallTime now) {
   return mint.check(nonce, from, now).state;
@@ -38,9 +40,9 @@ TEST(Nonce, IsTextOfTheBase64AlphabetBehindTheCookie) {
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
   const std::string text(nonce.begin(), nonce.end());
   EXPECT_EQ(text.substr(0, 9), "obMatJos2");
-  EXPECT_EQ(text.find_first_not_of(
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
-            std::string::npos);
+  EXPECT_EQ(
+      text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
+      std::string::npos);
 }
 
 // RFC 8489 section 18.1: bit 0 is the leftmost one of the 24.

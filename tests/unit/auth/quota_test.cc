@@ -1,10 +1,10 @@
 #include "auth/quota.h"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace turnpike::auth {
 namespace {

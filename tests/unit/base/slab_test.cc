@@ -151,6 +151,19 @@ TEST(Slab, VisitMayEraseEverything) {
   EXPECT_EQ(slab.size(), 0U);
 }
 
+TEST(Slab, FirstVisitMayEraseEverything) {
+  Slab<int, 4> slab;
+  std::vector<SlabHandle> handles;
+  for (int i = 0; i < 1000; ++i) handles.push_back(slab.emplace(i));
+  int visited = 0;
+  slab.for_each([&](SlabHandle, int&) {
+    for (const SlabHandle handle : handles) slab.erase(handle);
+    handles.clear();
+    ++visited;
+  });
+  EXPECT_EQ(visited, 1);
+}
+
 struct LooksItselfUp {
   explicit LooksItselfUp(Slab<LooksItselfUp>& home, bool& found_self)
       : slab(home), found(found_self) {}

@@ -235,12 +235,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"log-format=xml", "text or json"}, BadValue{"config=other.conf", "command line"},
         BadValue{"allocation-default-address-family=ipv5", "ipv4, ipv6 or keep"},
         BadValue{"static-auth-secret=********", "mask of a printed configuration"},
-        BadValue{"cert=/etc/cert.pem", "refused: TLS"}, BadValue{"no-cli=off", "cannot be off"},
+        BadValue{"dh-file=/etc/dh.pem", "refused: finite-field"}, BadValue{"no-cli=off", "cannot be off"},
         BadValue{"bogus=1", "unknown option 'bogus'"}));
 
 TEST(Load, NamesAllProblemsAtOnceWithTheirLines) {
   World world;
-  world.files["a.conf"] = "user=a:b\nlistening-prot=3478\nmin-port=70000\n\ncert=x\nrealm=\"\n";
+  world.files["a.conf"] = "user=a:b\nlistening-prot=3478\nmin-port=70000\n\ndh-file=x\nrealm=\"\n";
   world.variables["TURNPIKE_MAX_PORT"] = "x";
   const LoadResult result = world.load({"-c", "a.conf", "--fingerprnt"});
   const std::string text = report_text(result);
@@ -248,7 +248,7 @@ TEST(Load, NamesAllProblemsAtOnceWithTheirLines) {
   EXPECT_THAT(text, HasSubstr("a.conf:2: unknown option 'listening-prot' (did you mean "
                               "'listening-port'?)"));
   EXPECT_THAT(text, HasSubstr("a.conf:3: option 'min-port' must be"));
-  EXPECT_THAT(text, HasSubstr("a.conf:5: option 'cert' is refused"));
+  EXPECT_THAT(text, HasSubstr("a.conf:5: option 'dh-file' is refused"));
   EXPECT_THAT(text, HasSubstr("a.conf:6: the quotation mark"));
   EXPECT_THAT(text, HasSubstr("TURNPIKE_MAX_PORT: option 'max-port' must be"));
   EXPECT_THAT(text, HasSubstr("command line: unknown option 'fingerprnt'"));

@@ -213,7 +213,7 @@ TEST(TlsChannelVersion12, RefusesRenegotiationAndGoesOn) {
   SSL_do_handshake(client.ssl());
   const Bytes hello = client.take_output();
   ASSERT_FALSE(hello.empty());
-  feed(server, hello);
+  EXPECT_LT(feed(server, hello).size(), 64U);  // A warning, no handshake.
   EXPECT_EQ(server.state(), TlsState::open);
 }
 

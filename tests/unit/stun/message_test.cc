@@ -204,6 +204,12 @@ TEST(Message, AcceptsARightFingerprintOnly) {
   }
 }
 
+TEST(Message, RefusesAFingerprintThatIsRightButNotLast) {
+  auto bytes = with_attributes("8028 0004 00000000  8022 0004 61626364");
+  WireWriter(ByteSpan(bytes).subspan(24)).u32(fingerprint_of(ByteView(bytes).first(20)));
+  EXPECT_EQ(error_of(bytes), "bad_fingerprint");
+}
+
 TEST(Message, RefusesAFingerprintThatIsNotLastOrNotFourBytes) {
   const Bytes not_last = make_request(Method::binding, [](MessageBuilder& builder) {
     builder.add_fingerprint();

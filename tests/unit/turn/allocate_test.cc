@@ -52,9 +52,8 @@ TEST(Allocate, ReportsWhatItOpened) {
 TEST(Allocate, NeedsCredentials) {
   CoreDriver core;
   CoreClient client(core, kHome);
-  const auto answer = client.exchange(testing::make_request(Method::allocate, [](auto& b) {
-    b.add_requested_transport(17);
-  }));
+  const auto answer = client.exchange(
+      testing::make_request(Method::allocate, [](auto& b) { b.add_requested_transport(17); }));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->error(), 401);
   EXPECT_EQ(core.server->allocations(), 0U);
@@ -286,8 +285,8 @@ TEST(Allocate, ReservesTheNextPortAndHandsItOutForTheToken) {
   EXPECT_EQ(first.relayed().port % 2, 0);
   EXPECT_EQ(core.space.ports_taken(), 2U);
 
-  const Received other = second.allocate(
-      [&](auto& b) { b.add(AttributeType::reservation_token, *token); });
+  const Received other =
+      second.allocate([&](auto& b) { b.add(AttributeType::reservation_token, *token); });
   ASSERT_TRUE(other.is(Class::success));
   EXPECT_EQ(second.relayed().port, first.relayed().port + 1);
   EXPECT_EQ(core.space.reservations(), 0U);
@@ -363,9 +362,8 @@ TEST(Allocate, HealsWhenDescriptorsAreThereAgain) {
 TEST(Allocate, GivesBothFamilies) {
   CoreDriver core;
   CoreClient client(core, kHome);
-  const Received answer = client.allocate([](auto& b) {
-    b.add_family(AttributeType::additional_address_family, AddressFamily::ipv6);
-  });
+  const Received answer = client.allocate(
+      [](auto& b) { b.add_family(AttributeType::additional_address_family, AddressFamily::ipv6); });
   const auto relayed = answer.relayed();
   ASSERT_EQ(relayed.size(), 2U);
   EXPECT_EQ(relayed[0].ip.family(), IpFamily::v4);
@@ -477,9 +475,9 @@ TEST(Allocate, GrantsALifetimeBetweenDefaultAndMaximum) {
     uint32_t granted;
   };
   const Case cases[] = {
-      {{}, 3600, 600},   {0, 3600, 600},     {1, 3600, 600},           {600, 3600, 600},
-      {601, 3600, 601},  {3600, 3600, 3600}, {3601, 3600, 3600},       {UINT32_MAX, 3600, 3600},
-      {{}, 300, 300},    {0, 300, 300},      {UINT32_MAX, 300, 300},
+      {{}, 3600, 600},  {0, 3600, 600},     {1, 3600, 600},         {600, 3600, 600},
+      {601, 3600, 601}, {3600, 3600, 3600}, {3601, 3600, 3600},     {UINT32_MAX, 3600, 3600},
+      {{}, 300, 300},   {0, 300, 300},      {UINT32_MAX, 300, 300},
   };
   for (const Case& c : cases) {
     CoreDriver core;
@@ -512,9 +510,8 @@ TEST(Allocate, EndsExactlyWhenItsLifetimeIsOver) {
 TEST(Allocate, IgnoresWhatStandsBehindTheIntegrity) {
   CoreDriver core;
   CoreClient client(core, kHome);
-  testing::Bytes request = client.sealed(Method::allocate, [](auto& b) {
-    b.add_requested_transport(17);
-  });
+  testing::Bytes request =
+      client.sealed(Method::allocate, [](auto& b) { b.add_requested_transport(17); });
   const std::array<uint8_t, 8> lifetime = {0, 0x0d, 0, 4, 0, 0, 0x0e, 0x10};
   request.insert(request.end(), lifetime.begin(), lifetime.end());
   request[3] = static_cast<uint8_t>(request[3] + 8);
@@ -533,7 +530,9 @@ TEST(Allocate, WorksWithoutCredentialsWhenTheOperatorSaysSo) {
   EXPECT_FALSE(answer.view().has(AttributeType::message_integrity));
 }
 
-TEST(Allocate, AnAllocationStaysUnderOneKibibyte) { EXPECT_LE(sizeof(Allocation), 1024U); }
+TEST(Allocate, AnAllocationStaysUnderOneKibibyte) {
+  EXPECT_LE(sizeof(Allocation), 1024U);
+}
 
 }  // namespace
 }  // namespace turnpike::turn

@@ -59,9 +59,9 @@ TEST(Binding, RejectsUnknownRequiredAttributes) {
       Method::binding, [](auto& b) { b.add_u32(AttributeType::change_request, 6); }));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->error(), 420);
-  EXPECT_EQ(stun::decode_unknown_attributes(
-                *answer->view().find(AttributeType::unknown_attributes)),
-            std::vector{AttributeType::change_request});
+  EXPECT_EQ(
+      stun::decode_unknown_attributes(*answer->view().find(AttributeType::unknown_attributes)),
+      std::vector{AttributeType::change_request});
 }
 
 TEST(Binding, DoesNotPadAnswersOnRequest) {

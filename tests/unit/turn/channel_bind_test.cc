@@ -30,30 +30,32 @@ TEST_F(ChannelBindTest, NeedsAnAllocationAndItsOwner) {
 }
 
 TEST_F(ChannelBindTest, NeedsNumberAndPeer) {
-  EXPECT_EQ(client_.request(Method::channel_bind,
-                            [](auto& b) { b.add_channel_number(0x4000); })
+  EXPECT_EQ(
+      client_.request(Method::channel_bind, [](auto& b) { b.add_channel_number(0x4000); }).error(),
+      400);
+  EXPECT_EQ(client_
+                .request(Method::channel_bind,
+                         [](auto& b) {
+                           b.add_xor_address(AttributeType::xor_peer_address,
+                                             endpoint("9.9.9.9:1"));
+                         })
                 .error(),
             400);
-  EXPECT_EQ(client_.request(Method::channel_bind,
-                            [](auto& b) {
-                              b.add_xor_address(AttributeType::xor_peer_address,
-                                                endpoint("9.9.9.9:1"));
-                            })
+  EXPECT_EQ(client_
+                .request(Method::channel_bind,
+                         [](auto& b) {
+                           b.add(AttributeType::channel_number, "\x40");
+                           b.add_xor_address(AttributeType::xor_peer_address,
+                                             endpoint("9.9.9.9:1"));
+                         })
                 .error(),
             400);
-  EXPECT_EQ(client_.request(Method::channel_bind,
-                            [](auto& b) {
-                              b.add(AttributeType::channel_number, "\x40");
-                              b.add_xor_address(AttributeType::xor_peer_address,
-                                                endpoint("9.9.9.9:1"));
-                            })
-                .error(),
-            400);
-  EXPECT_EQ(client_.request(Method::channel_bind,
-                            [](auto& b) {
-                              b.add_channel_number(0x4000);
-                              b.add_u32(AttributeType::xor_peer_address, 0);
-                            })
+  EXPECT_EQ(client_
+                .request(Method::channel_bind,
+                         [](auto& b) {
+                           b.add_channel_number(0x4000);
+                           b.add_u32(AttributeType::xor_peer_address, 0);
+                         })
                 .error(),
             400);
 }
@@ -67,12 +69,12 @@ TEST_F(ChannelBindTest, TakesTheNumbersOfTheRangeThatIsSet) {
   const Case cases[] = {{0x0000, 400, 400}, {0x3fff, 400, 400}, {0x4000, 0, 0},
                         {0x4fff, 0, 0},     {0x5000, 0, 400},   {0x7ffe, 0, 400},
                         {0x7fff, 0, 400},   {0x8000, 400, 400}, {0xffff, 400, 400}};
+  uint16_t port = 1;
   for (const bool wide : {true, false}) {
     core_.settings.wide_channel_numbers = wide;
     core_.use_settings(core_.settings);
     for (const Case& c : cases) {
-      CoreClient client(core_, "8.8.8.8:" + std::to_string(c.number + (wide ? 0 : 1) + 1));
-      if (client.allocation() != nullptr) client.refresh(0);
+      CoreClient client(core_, "8.8.8.8:" + std::to_string(port++));
       client.allocate();
       EXPECT_EQ(client.bind(c.number, "9.9.9.9:1").error(), wide ? c.wide : c.narrow)
           << std::hex << c.number << (wide ? " wide" : " narrow");

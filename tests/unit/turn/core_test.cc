@@ -1,8 +1,8 @@
 #include "turn/core.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "support/core_driver.h"
 

@@ -89,9 +89,8 @@ TEST(CreatePermission, InstallsNothingWhenOnePeerIsMalformed) {
 TEST(CreatePermission, TakesBothFamiliesOfADualAllocation) {
   CoreDriver core;
   CoreClient client(core, kHome);
-  client.allocate([](auto& b) {
-    b.add_family(AttributeType::additional_address_family, AddressFamily::ipv6);
-  });
+  client.allocate(
+      [](auto& b) { b.add_family(AttributeType::additional_address_family, AddressFamily::ipv6); });
   EXPECT_TRUE(client.permit({"9.9.9.9:1", "[2607:f8b0::1]:1"}).is(Class::success));
 }
 
@@ -176,13 +175,13 @@ TEST(CreatePermission, TakesABoundedNumberOfPeersInOneRequest) {
   client.allocate();
   const auto with_peers = [&](uint32_t count) {
     return client
-        .request(Method::create_permission,
-                 [&](auto& b) {
-                   for (uint32_t i = 0; i < count; ++i) {
-                     b.add_xor_address(AttributeType::xor_peer_address,
-                                       {Ip::v4(0x09090000 + i), 1});
-                   }
-                 })
+        .request(
+            Method::create_permission,
+            [&](auto& b) {
+              for (uint32_t i = 0; i < count; ++i) {
+                b.add_xor_address(AttributeType::xor_peer_address, {Ip::v4(0x09090000 + i), 1});
+              }
+            })
         .error();
   };
   EXPECT_EQ(with_peers(128), 0);
@@ -198,9 +197,7 @@ TEST(CreatePermission, DoesNotSeeAPeerBehindTheIntegrity) {
   });
   testing::Bytes smuggled = testing::make_message(
       Method::create_permission, Class::request, testing::parsed(request).transaction_id(),
-      [](auto& b) {
-        b.add_xor_address(AttributeType::xor_peer_address, endpoint("9.9.9.10:1"));
-      });
+      [](auto& b) { b.add_xor_address(AttributeType::xor_peer_address, endpoint("9.9.9.10:1")); });
   request.insert(request.end(), smuggled.begin() + 20, smuggled.end());
   request[3] = static_cast<uint8_t>(request[3] + 12);
   const auto answer = client.exchange(request);

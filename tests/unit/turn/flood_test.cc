@@ -1,8 +1,8 @@
 // Requests from forged sources move counters and nothing else.
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <sstream>
+
+#include <gtest/gtest.h>
 
 #include "support/core_driver.h"
 
@@ -33,8 +33,8 @@ ClientRoute forged(uint32_t i) {
 TEST(Flood, OfUnauthenticatedRequestsLeavesMemoryWhereItWas) {
   CoreDriver core;
   core.hold_keys = true;
-  const testing::Bytes bare = testing::make_request(
-      Method::allocate, [](auto& b) { b.add_requested_transport(17); });
+  const testing::Bytes bare =
+      testing::make_request(Method::allocate, [](auto& b) { b.add_requested_transport(17); });
   const testing::Bytes guessed = testing::make_request(
       Method::allocate,
       testing::Credentials{"alice", "turnpike", "obMatJos2wAAAabcdefghijklmnopqrst", "secret"},
@@ -62,8 +62,8 @@ TEST(Flood, OfUnauthenticatedRequestsLeavesMemoryWhereItWas) {
 
 TEST(Flood, FromOneAddressIsAnsweredAtTheRateAndLetsARealClientThrough) {
   CoreDriver core;
-  const testing::Bytes bare = testing::make_request(
-      Method::allocate, [](auto& b) { b.add_requested_transport(17); });
+  const testing::Bytes bare =
+      testing::make_request(Method::allocate, [](auto& b) { b.add_requested_transport(17); });
   CoreClient attacker(core, "8.8.8.8:1");
   size_t answers = 0;
   for (int i = 0; i < 50'000; ++i) answers += attacker.exchange(bare) ? 1U : 0U;

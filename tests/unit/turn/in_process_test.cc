@@ -9,6 +9,7 @@ namespace {
 using stun::AttributeType;
 using stun::Class;
 using stun::Method;
+using testing::balance_of;
 using testing::CoreClient;
 using testing::CoreDriver;
 using testing::endpoint;

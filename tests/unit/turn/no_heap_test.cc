@@ -78,9 +78,8 @@ TEST_F(NoHeapTest, PeerDatagramThroughAChannel) {
   alice_.bind(0x4000, "9.9.9.9:1000");
   const RelayId relay = *core_.ports.find(alice_.relayed());
   const Bytes payload(1000, 0x55);
-  EXPECT_EQ(allocations_of([&] {
-              core_.server->on_peer_packet(core_.now, relay, peer_, payload, core_.out);
-            }),
+  EXPECT_EQ(allocations_of(
+                [&] { core_.server->on_peer_packet(core_.now, relay, peer_, payload, core_.out); }),
             0U);
 }
 
@@ -88,9 +87,8 @@ TEST_F(NoHeapTest, PeerDatagramAsAnIndication) {
   alice_.permit({"9.9.9.9:1000"});
   const RelayId relay = *core_.ports.find(alice_.relayed());
   const Bytes payload(1001, 0x55);
-  EXPECT_EQ(allocations_of([&] {
-              core_.server->on_peer_packet(core_.now, relay, peer_, payload, core_.out);
-            }),
+  EXPECT_EQ(allocations_of(
+                [&] { core_.server->on_peer_packet(core_.now, relay, peer_, payload, core_.out); }),
             0U);
 }
 

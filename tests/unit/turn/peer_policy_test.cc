@@ -10,8 +10,12 @@ namespace {
 
 using testing::ip;
 
-PeerRule allow(std::string_view range) { return {*IpRange::parse(range), RuleAction::allow}; }
-PeerRule deny(std::string_view range) { return {*IpRange::parse(range), RuleAction::deny}; }
+PeerRule allow(std::string_view range) {
+  return {*IpRange::parse(range), RuleAction::allow};
+}
+PeerRule deny(std::string_view range) {
+  return {*IpRange::parse(range), RuleAction::deny};
+}
 
 struct Case {
   std::string_view ip;
@@ -109,11 +113,11 @@ std::vector<std::string> spellings(std::string_view v4) {
     return std::string(text.data());
   };
   const std::string dotted(v4);
-  return {"::ffff:" + dotted,       // Mapped.
-          "::ffff:0:" + dotted,     // RFC 2765 translated.
+  return {"::ffff:" + dotted,        // Mapped.
+          "::ffff:0:" + dotted,      // RFC 2765 translated.
           "2002:" + hex(0) + "::1",  // 6to4.
-          "64:ff9b::" + dotted,     // NAT64, the well-known prefix.
-          "64:ff9b:1::" + dotted,   // NAT64, the local prefix.
+          "64:ff9b::" + dotted,      // NAT64, the well-known prefix.
+          "64:ff9b:1::" + dotted,    // NAT64, the local prefix.
           "64:ff9b:1:ffff:ffff:ffff:" + dotted,
           "2001:0:4136:e378:8000:63bf:" + hex(0xffff)};  // Teredo.
 }
@@ -145,8 +149,8 @@ TEST(PeerPolicy, AllowsGlobalAddressesBehindTheTranslatorsThatAreGlobal) {
 TEST(PeerPolicy, RefusesTheLocalTranslatorPrefixWhateverLengthItIsReadWith) {
   const PeerPolicy policy({});
   for (const std::string_view spelling :
-       {"64:ff9b:1:a00:0:100:808:808",        // 10.0.0.1 under /48.
-        "64:ff9b:1:0:a:0:108:808",            // 10.0.0.1 under /64, reads 1.8.8.8 under /96.
+       {"64:ff9b:1:a00:0:100:808:808",  // 10.0.0.1 under /48.
+        "64:ff9b:1:0:a:0:108:808",      // 10.0.0.1 under /64, reads 1.8.8.8 under /96.
         "64:ff9b:1:7f00:0:108:808:808"}) {
     EXPECT_NE(policy.judge(ip(spelling)), PeerReason::allowed) << spelling;
   }
@@ -180,8 +184,8 @@ TEST(PeerPolicy, AllowsAnOwnAddressThatARuleNames) {
 
 TEST(PeerPolicy, LetsTheNarrowestRuleWin) {
   const PeerPolicy policy(
-      {.rules = {deny("8.0.0.0/8"), allow("8.8.0.0/16"), deny("8.8.8.0-8.8.8.9"),
-                 allow("8.8.8.4"), allow("10.0.0.0/24"), deny("10.0.0.7")}});
+      {.rules = {deny("8.0.0.0/8"), allow("8.8.0.0/16"), deny("8.8.8.0-8.8.8.9"), allow("8.8.8.4"),
+                 allow("10.0.0.0/24"), deny("10.0.0.7")}});
   expect_all(policy, {{"8.1.1.1", PeerReason::denied_by_rule},
                       {"8.8.1.1", PeerReason::allowed},
                       {"8.8.8.9", PeerReason::denied_by_rule},

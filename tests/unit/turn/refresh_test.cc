@@ -117,13 +117,12 @@ TEST(Refresh, ComparesTheFamily) {
     CoreDriver core;
     CoreClient client(core, kHome);
     client.allocate();
-    EXPECT_EQ(client
-                  .request(Method::refresh,
-                           [&](auto& b) {
-                             b.add_u32(AttributeType::requested_address_family, c.value);
-                           })
-                  .error(),
-              c.code);
+    EXPECT_EQ(
+        client
+            .request(Method::refresh,
+                     [&](auto& b) { b.add_u32(AttributeType::requested_address_family, c.value); })
+            .error(),
+        c.code);
   }
 }
 

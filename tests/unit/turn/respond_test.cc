@@ -40,10 +40,9 @@ TEST(Challenge, HasNoReasonTextNoSoftwareAndNoIntegrity) {
   const auto answer = client.exchange(bare_allocate());
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->view().find(AttributeType::error_code)->size(), 4U);
-  for (const AttributeType type :
-       {AttributeType::software, AttributeType::message_integrity,
-        AttributeType::message_integrity_sha256, AttributeType::username,
-        AttributeType::fingerprint, AttributeType::xor_mapped_address}) {
+  for (const AttributeType type : {AttributeType::software, AttributeType::message_integrity,
+                                   AttributeType::message_integrity_sha256, AttributeType::username,
+                                   AttributeType::fingerprint, AttributeType::xor_mapped_address}) {
     EXPECT_FALSE(answer->view().has(type)) << stun::name(type);
   }
 }
@@ -220,10 +219,10 @@ TEST(UnknownAttributes, AreListedInASealedAnswer) {
     b.add_u32(static_cast<AttributeType>(0xfff0), 0);
   });
   EXPECT_EQ(answer.error(), 420);
-  const auto list = stun::decode_unknown_attributes(
-      *answer.view().find(AttributeType::unknown_attributes));
-  EXPECT_EQ(list, (std::vector{static_cast<AttributeType>(0x7ff0),
-                               static_cast<AttributeType>(0x7ff1)}));
+  const auto list =
+      stun::decode_unknown_attributes(*answer.view().find(AttributeType::unknown_attributes));
+  EXPECT_EQ(list,
+            (std::vector{static_cast<AttributeType>(0x7ff0), static_cast<AttributeType>(0x7ff1)}));
   EXPECT_TRUE(verify_integrity(answer.view(), stun::IntegrityKind::sha1,
                                stun::long_term_key_md5("alice", "turnpike", "secret")));
   EXPECT_EQ(core.server->allocations(), 0U);

@@ -24,9 +24,8 @@ class SendTest : public ::testing::Test {
     client_.permit({kPeer});
   }
   void indicate(const testing::AddAttributes& add) {
-    core_.client_packet(client_.route,
-                        testing::make_message(Method::send, Class::indication,
-                                              testing::transaction(9), add));
+    core_.client_packet(client_.route, testing::make_message(Method::send, Class::indication,
+                                                             testing::transaction(9), add));
   }
   CoreDriver core_;
   CoreClient client_{core_, "8.8.8.8:40000"};
@@ -105,8 +104,7 @@ TEST_F(SendTest, IsDroppedWithoutPeerOrData) {
 
 TEST_F(SendTest, IsDroppedWithAnUnknownRequiredAttribute) {
   for (const uint16_t type : {uint16_t{0x7ff0}, uint16_t{0x0003}, uint16_t{0x0026}}) {
-    client_.send(kPeer, "x",
-                 [&](auto& b) { b.add_u32(static_cast<AttributeType>(type), 0); });
+    client_.send(kPeer, "x", [&](auto& b) { b.add_u32(static_cast<AttributeType>(type), 0); });
     EXPECT_TRUE(core_.to_peer.empty()) << type;
   }
   EXPECT_EQ(core_.count(&Counters::drop_bad_indication), 3U);
@@ -150,12 +148,11 @@ TEST_F(SendTest, IsDroppedForAFamilyThatTheAllocationHasNot) {
 
 TEST_F(SendTest, CannotReachMoreThanAMessageCarries) {
   // A DATA attribute that claims more bytes than the message has is not a message at all.
-  Bytes packet = testing::make_message(Method::send, Class::indication, testing::transaction(9),
-                                       [](auto& b) {
-                                         b.add_xor_address(AttributeType::xor_peer_address,
-                                                           endpoint(kPeer));
-                                         b.add(AttributeType::data, "abcd");
-                                       });
+  Bytes packet =
+      testing::make_message(Method::send, Class::indication, testing::transaction(9), [](auto& b) {
+        b.add_xor_address(AttributeType::xor_peer_address, endpoint(kPeer));
+        b.add(AttributeType::data, "abcd");
+      });
   packet[packet.size() - 5] = 200;
   core_.client_packet(client_.route, packet);
   EXPECT_TRUE(core_.to_peer.empty());

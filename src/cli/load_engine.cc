@@ -1,0 +1,162 @@
+#include "cli/load_engine.h"
+
+#include <algorithm>
+
+#include "net/clock.h"
+
+namespace turnpike::cli {
+namespace {
+
+constexpr size_t kArenaChunk = 256 * 1024;
+// A client that is slow for a moment must not lose what waits for it: a burst of video and more.
+constexpr int kSeatBuffer = 256 * 1024;
+constexpr int kPeerBuffer = 8 * 1024 * 1024;
+
+}  // namespace
+
+LoadEngine::LoadEngine(const LoadOptions& options, const Target& target, const Ip& peer_ip)
+    : options_(options),
+      target_(target),
+      peer_ip_(peer_ip),
+      settings_{.credentials = options.target.credentials},
+      now_(net::monotonic_now()),
+      io_(random_.hash_key()),
+      batch_(random_.hash_key()) {}
+
+std::optional<net::SysError> LoadEngine::open_peers(uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    auto peer = std::make_unique<Peer>();
+    auto socket = net::open_udp_socket({.gro = true,
+                                        .gso = options_.gso,
+                                        .receive_buffer = kPeerBuffer,
+                                        .send_buffer = kPeerBuffer},
+                                       {peer_ip_, 0});
+    if (!socket) return socket.error();
+    peer->socket = std::move(*socket);
+    const size_t index = peers_.size();
+    peer->watch = loop_.watch(peer->socket.fd(), [this, index] { receive_for_peer(index); });
+    peers_.push_back(std::move(peer));
+  }
+  return {};
+}
+
+Result<LoadEngine::SeatId, net::SysError> LoadEngine::open_seat() {
+  const auto id = static_cast<SeatId>(seats_.size());
+  seats_.push_back(std::make_unique<Seat>());
+  if (auto error = reopen_seat(id)) {
+    seats_.pop_back();
+    return unexpected(*error);
+  }
+  return id;
+}
+
+std::optional<net::SysError> LoadEngine::reopen_seat(SeatId id) {
+  auto socket = net::open_udp_socket(
+      {.gro = true, .gso = options_.gso, .receive_buffer = kSeatBuffer, .send_buffer = kSeatBuffer},
+      {any_address(target_.server.ip.family()), 0});
+  if (!socket) return socket.error();
+  Seat& seat = *seats_[id];
+  seat.watch.reset();
+  seat.socket = std::move(*socket);
+  seat.watch = loop_.watch(seat.socket.fd(), [this, id] { receive_for_seat(id); });
+  seat.session.emplace(settings_, random_);
+  return {};
+}
+
+client::Output& LoadEngine::begin_output() {
+  if (depth_ == outputs_.size()) outputs_.push_back(std::make_unique<client::Output>());
+  return *outputs_[depth_++];
+}
+
+void LoadEngine::finish_output(SeatId id, client::Output& out) {
+  for (size_t i = 0; i < out.packet_count(); ++i) {
+    const ByteView bytes = out.packet(i);
+    const ByteSpan room = packet(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), room.begin());
+    send_to_server(id, room);
+  }
+  for (const client::Event& event : out.events()) on_event(id, event);
+  out.clear();
+  --depth_;
+  schedule(id);
+}
+
+ByteSpan LoadEngine::packet(size_t size) {
+  if (arena_.empty() || arena_used_ + size > kArenaChunk) {
+    if (!arena_.empty()) ++arena_chunk_;
+    if (arena_chunk_ == arena_.size()) {
+      arena_.push_back(std::make_unique_for_overwrite<uint8_t[]>(kArenaChunk));
+    }
+    arena_used_ = 0;
+  }
+  const ByteSpan room(arena_[arena_chunk_].get() + arena_used_, size);
+  arena_used_ += size;
+  return room;
+}
+
+void LoadEngine::send_to_server(SeatId id, ByteView packet) {
+  batch_.add({.socket = &seats_[id]->socket, .destination = target_.server, .payload = packet});
+}
+
+void LoadEngine::send_from_peer(size_t peer, const Endpoint& to, ByteView packet) {
+  batch_.add({.socket = &peers_[peer]->socket, .destination = to, .payload = packet});
+}
+
+void LoadEngine::turn(Instant wake) {
+  flush();
+  if (!due_.empty()) wake = std::min(wake, due_.top().at);
+  now_ = net::monotonic_now();
+  loop_.run_turn(std::max(wake - now_, Duration::zero()));
+  now_ = net::monotonic_now();
+  run_due();
+  flush();
+}
+
+void LoadEngine::flush() {
+  io_.send(batch_, now_);
+  slab_.reset();
+  arena_chunk_ = 0;
+  arena_used_ = 0;
+}
+
+void LoadEngine::receive_for_seat(SeatId id) {
+  const auto received = io_.receive(seats_[id]->socket, slab_);
+  now_ = net::monotonic_now();
+  for (const net::RxDatagram& datagram : received) {
+    if (datagram.source != target_.server) continue;
+    call(id, [&](client::TurnSession& session, Instant now, client::Output& out) {
+      session.on_packet(now, datagram.bytes, out);
+    });
+  }
+}
+
+void LoadEngine::receive_for_peer(size_t peer) {
+  const auto received = io_.receive(peers_[peer]->socket, slab_);
+  now_ = net::monotonic_now();
+  for (const net::RxDatagram& datagram : received) on_peer(peer, datagram);
+}
+
+void LoadEngine::schedule(SeatId id) {
+  Seat& seat = *seats_[id];
+  const Instant at = seat.session->deadline();
+  // A later deadline is found out when the earlier entry comes up.
+  if (at >= seat.scheduled) return;
+  seat.scheduled = at;
+  due_.push({at, id});
+}
+
+void LoadEngine::run_due() {
+  while (!due_.empty() && due_.top().at <= now_) {
+    const SeatId id = due_.top().seat;
+    Seat& seat = *seats_[id];
+    const bool current = due_.top().at == seat.scheduled;
+    due_.pop();
+    if (!current) continue;
+    seat.scheduled = Instant::max();
+    call(id, [](client::TurnSession& session, Instant now, client::Output& out) {
+      session.on_time(now, out);
+    });
+  }
+}
+
+}  // namespace turnpike::cli

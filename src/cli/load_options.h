@@ -1,0 +1,55 @@
+// What `turnpike load` was asked to do.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/endpoint.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/target_options.h"
+
+namespace turnpike::cli {
+
+inline constexpr const char* kLoadCommand = "turnpike load";
+
+enum class LoadShape : uint8_t { voice, video, flood, churn, idle, binding };
+std::string_view name(LoadShape shape);
+
+enum class Direction : uint8_t {
+  up,    // Clients send, peers only count.
+  down,  // Peers send, clients only count.
+  echo,  // Clients send and peers send back what they got.
+};
+std::string_view name(Direction direction);
+
+struct LoadOptions {
+  TargetOptions target;
+  LoadShape shape = LoadShape::voice;
+  uint32_t clients = 10;
+  uint32_t threads = 1;
+  Duration duration = seconds(10);
+  Duration warm_up = seconds(1);
+  uint32_t setup_rate = 1000;  // Clients a second, over all threads.
+
+  // The traffic of one client: every `period` a burst of `burst` datagrams.
+  Direction direction = Direction::echo;
+  Duration period = milliseconds(20);
+  uint32_t burst = 1;
+  uint32_t size = 172;
+  // Churn and binding: cycles or requests a second, over all clients.
+  uint32_t rate = 100;
+
+  std::optional<Ip> peer_ip;  // Where the peers' sockets are; default: where we reach the server.
+  uint32_t peers = 16;        // Their number in each thread.
+  bool gso = false;
+  std::optional<int> server_pid;
+  bool json = false;
+};
+
+// The options, or the code to leave with: what was wrong is told by then, or --help was answered.
+Result<LoadOptions, int> parse_load_options(Arguments arguments);
+
+}  // namespace turnpike::cli

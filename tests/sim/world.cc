@@ -1,0 +1,558 @@
+#include "sim/world.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/keyed_hash.h"
+#include "stun/builder.h"
+#include "support/core_driver.h"
+
+namespace turnpike::sim {
+
+using testing::ip;
+
+namespace {
+
+constexpr Duration kTick = seconds(1);
+const Endpoint kServer4{Ip::v4(0x0a000005), 3478};
+
+std::vector<Ledger::OwnAddress> own_addresses() {
+  return {{ip("10.0.0.5"), ip("8.8.4.4")}, {ip("2001:4860::5"), ip("2001:4860::5")}};
+}
+
+turn::PeerPolicySettings peer_settings() {
+  turn::PeerPolicySettings settings;
+  for (const Ledger::OwnAddress& own : own_addresses()) {
+    settings.own_addresses.push_back(own.local);
+    settings.own_addresses.push_back(own.external);
+  }
+  return settings;
+}
+
+}  // namespace
+
+struct World::Shard {
+  Shard(World& world, uint32_t index)
+      : number(index),
+        ports(world.space_),
+        random(world.random_.next()),
+        server(std::make_shared<turn::Settings>(world.options_.settings),
+               {ports, world.directory_, world.quota_, random, index}, nonce_key, world.now_.mono) {
+  }
+
+  uint32_t number;
+  auth::NonceKey nonce_key{};
+  testing::FakeRelayPorts ports;
+  RandomSource random;
+  turn::Outbox out;
+  turn::Server server;
+  uint64_t handed_in = 0;
+  uint64_t handed_out = 0;
+};
+
+World::World(const WorldOptions& options)
+    : options_(options), random_(options.seed), ledger_(options.settings, own_addresses()) {
+  options_.settings.peers = std::make_shared<turn::PeerPolicy>(peer_settings());
+  for (const Ledger::OwnAddress& own : own_addresses()) {
+    space_.set_address(own.local.family(), testing::FakeAddress{own.local, own.external});
+  }
+  space_.min_port = 50000;
+  space_.max_port = static_cast<uint16_t>(50000 + 3 * options.clients);
+  for (const std::string name : {"alice", "bob", "carol"}) users_[name] = name + "'s password";
+  for (uint32_t i = 0; i < options.shards; ++i) {
+    shards_.push_back(std::make_unique<Shard>(*this, i));
+  }
+  publish_users();
+  for (uint32_t i = 0; i < options.peers; ++i) {
+    peers_.push_back(i % 3 == 2
+                         ? Endpoint{ip("2607:f8b0::" + std::to_string(i + 1)), 7000}
+                         : Endpoint{Ip::v4(0x09090900 + i / 2), static_cast<uint16_t>(7000 + i)});
+  }
+  clients_.resize(options.clients);
+  for (size_t slot = 0; slot < options.clients; ++slot) {
+    clients_[slot] = start_client(slot);
+    after(between(random_, Duration(0), options_.pause_max), [this, slot] { act(slot); });
+  }
+  after(kTick, [this] { tick(); });
+  after(kTick / 3, [this] { peer_acts(); });
+  after(kTick / 5, [this] { stranger_acts(); });
+  after(seconds(60), [this] { operator_acts(); });
+}
+
+World::~World() = default;
+
+// Time.
+
+void World::at(Instant when, std::function<void()> happen) {
+  events_.push({when, next_order_++, std::move(happen)});
+}
+
+void World::run(Duration time) {
+  step(now_.mono + time);
+}
+
+void World::step(Instant until) {
+  while (violation_.empty() && !events_.empty() && events_.top().at <= until) {
+    Event event = events_.top();
+    events_.pop();
+    now_.wall += event.at - now_.mono;
+    now_.mono = event.at;
+    ++happened_;
+    event.happen();
+  }
+  if (now_.mono < until) {
+    now_.wall += until - now_.mono;
+    now_.mono = until;
+  }
+}
+
+void World::tick() {
+  ledger_.note_time(now_.mono);
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    serve(i, [&](turn::Server& server, turn::Outbox& out) { server.on_tick(now_, out); });
+  }
+  space_.expire_reservations(now_.mono);
+  check_leases();
+  after(kTick, [this] { tick(); });
+}
+
+void World::settle() {
+  open_ = false;
+  for (const ClientPtr& client : clients_) client->retired = true;
+  // The longest allocation, and as much again for what is late.
+  run(options_.settings.max_lifetime + seconds(60));
+  if (!violation_.empty()) return;
+  for (const auto& shard : shards_) {
+    if (shard->server.allocations() != 0) violate("an allocation outlives its deadline");
+    if (shard->server.waiting() != 0) violate("a request waits for ever");
+    if (shard->ports.open_leases() != 0) violate("a port is held by nobody");
+    const turn::Counters& counters = shard->server.counters();
+    if (counters.allocations_opened.get() != counters.allocations_closed.get()) {
+      violate("allocations opened and closed differ");
+    }
+  }
+  if (quota_.total() != 0) violate("a place in the quota is held by nobody");
+  if (space_.ports_taken() != 0) violate("a port was never given back");
+}
+
+// The network.
+
+void World::carry(ByteView datagram, const std::function<void(ByteView)>& arrive) {
+  KeyedHasher hasher({trace_, static_cast<uint64_t>(now_.mono.time_since_epoch().count())});
+  hasher.add_range(datagram.data(), datagram.size());
+  trace_ = hasher.finish();
+
+  const LinkQuality& link = options_.link;
+  if (chance(random_, link.loss_permille)) return;
+  const int copies = chance(random_, link.duplicate_permille) ? 2 : 1;
+  const auto bytes = std::make_shared<const Bytes>(datagram.begin(), datagram.end());
+  for (int i = 0; i < copies; ++i) {
+    after(between(random_, link.delay_min, link.delay_max), [bytes, arrive] { arrive(*bytes); });
+  }
+}
+
+// The server.
+
+void World::serve(size_t index, const std::function<void(turn::Server&, turn::Outbox&)>& call) {
+  Shard& shard = *shards_[index];
+  shard.out.clear();
+  call(shard.server, shard.out);
+  // Ends from outside come before what is sent, and openings are in the answers themselves.
+  for (const turn::Effect& effect : shard.out.effects) carry_out(index, effect);
+  for (const turn::ToClient& message : shard.out.to_client) deliver_to_client(shard, message);
+  for (const turn::ToPeer& message : shard.out.to_peer) deliver_to_peer(shard, message);
+  for (const turn::ToWorker& letter : shard.out.to_worker) {
+    ++shard.handed_out;
+    deliver_to_shard(letter);
+  }
+  check_balance(shard);
+}
+
+void World::to_server(const turn::ClientRoute& route, size_t shard, ByteView packet) {
+  ledger_.note_packet(route.tuple, packet);
+  serve(shard, [&](turn::Server& server, turn::Outbox& out) {
+    server.on_client_packet(now_, route, packet, out);
+  });
+}
+
+void World::to_relay(const Endpoint& relayed, const Endpoint& source, ByteView payload) {
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    const auto relay = shards_[i]->ports.find(relayed);
+    if (!relay) continue;
+    serve(i, [&](turn::Server& server, turn::Outbox& out) {
+      server.on_peer_packet(now_, *relay, source, payload, out);
+    });
+    return;
+  }
+}
+
+void World::deliver_to_client(Shard& shard, const turn::ToClient& message) {
+  Bytes packet(message.head.begin(), message.head.end());
+  packet.insert(packet.end(), message.body.begin(), message.body.end());
+  const FiveTuple tuple = {Transport::udp, message.client, kServer4};
+  if (message.server_ip != kServer4.ip) violate("an answer from another address of ours");
+  std::optional<Ledger::Carried> carried;
+  const Verdict verdict = ledger_.check_to_client(tuple, packet, now_.mono, carried);
+  if (!verdict.empty()) violate(verdict + " (shard " + std::to_string(shard.number) + ")");
+  if (carried) check_carried(tuple, *carried);
+  carry(packet, [this, tuple](ByteView bytes) {
+    const auto it = at_.find(tuple);
+    const ClientPtr client = it == at_.end() ? nullptr : it->second.lock();
+    if (!client || client->retired) return;
+    client->session.on_packet(now_.mono, bytes, client->out);
+    pump(client);
+  });
+}
+
+void World::deliver_to_peer(Shard& shard, const turn::ToPeer& message) {
+  const Endpoint* relayed = shard.ports.external_of(message.relay);
+  if (relayed == nullptr) return violate("a datagram from a socket that is closed");
+  const Verdict verdict = ledger_.check_to_peer(*relayed, message.peer, now_.mono);
+  if (!verdict.empty()) violate(verdict);
+  const auto tag = read_payload(message.payload);
+  if (!tag || !tag->from_client) return violate("a payload to a peer that no client made");
+  if (ledger_.owner_of(*relayed, now_.mono) != tuple_of_[tag->sender]) {
+    violate("a payload from another client's relayed address");
+  }
+  const auto is_own = [&](const Ledger::OwnAddress& own) {
+    return own.local == message.peer.ip || own.external == message.peer.ip;
+  };
+  const auto own = own_addresses();
+  if (std::any_of(own.begin(), own.end(), is_own)) violate("a datagram to ourselves");
+
+  const auto it = std::find(peers_.begin(), peers_.end(), message.peer);
+  if (it == peers_.end()) return;
+  const auto index = static_cast<uint32_t>(it - peers_.begin());
+  const Endpoint from = *relayed;
+  const size_t size = message.payload.size();
+  carry(message.payload, [this, index, from, size](ByteView) {
+    // Most peers answer.
+    if (!open_ || chance(random_, 300)) return;
+    const Bytes answer = make_payload({false, index, from}, size);
+    carry(answer, [this, index, from](ByteView bytes) { to_relay(from, peers_[index], bytes); });
+  });
+}
+
+void World::deliver_to_shard(const turn::ToWorker& letter) {
+  CHECK(letter.worker < shards_.size());
+  const auto payload = std::make_shared<const Bytes>(letter.payload.begin(), letter.payload.end());
+  const turn::RelayId relay = letter.relay;
+  const Endpoint source = letter.source;
+  const size_t to = letter.worker;
+  // Mail between workers is not lost, but may wait.
+  after(between(random_, Duration(0), milliseconds(5)), [this, payload, relay, source, to] {
+    ++shards_[to]->handed_in;
+    serve(to, [&](turn::Server& server, turn::Outbox& out) {
+      server.on_handed_over(now_, relay, source, *payload, out);
+    });
+  });
+}
+
+void World::carry_out(size_t shard, const turn::Effect& effect) {
+  if (const auto* fetch = std::get_if<turn::FetchKey>(&effect)) {
+    // Now and then the store is slower than a request may wait.
+    const Duration delay =
+        chance(random_, 20) ? seconds(3) : between(random_, Duration(0), milliseconds(50));
+    const turn::FetchKey asked = *fetch;
+    after(delay, [this, shard, asked] { answer_key(shard, asked); });
+  } else if (const auto* closed = std::get_if<turn::AllocationClosed>(&effect)) {
+    ledger_.note_change();
+    if (closed->reason != turn::CloseReason::deleted) ledger_.note_ended(closed->tuple);
+  } else if (const auto* opened = std::get_if<turn::AllocationOpened>(&effect)) {
+    ledger_.note_change();
+    for (const Endpoint& relayed : opened->relayed) known_relayed_.push_back(relayed);
+    if (known_relayed_.size() > 64) known_relayed_.erase(known_relayed_.begin());
+  }
+}
+
+void World::answer_key(size_t shard, const turn::FetchKey& fetch) {
+  auth::KeyCache::Answer answer = unexpected(auth::LookupError::not_found);
+  for (const auto& [name, password] : users_) {
+    const bool is_it = fetch.name.empty()
+                           ? stun::userhash(name, options_.settings.realm) == fetch.userhash
+                           : name == fetch.name;
+    if (is_it) {
+      answer = auth::UserRecord{
+          name, auth::UserKeys::from_password(name, options_.settings.realm, password)};
+    }
+  }
+  if (chance(random_, 20)) answer = unexpected(auth::LookupError::unavailable);
+  serve(shard, [&](turn::Server& server, turn::Outbox& out) {
+    server.on_key(now_, fetch.ticket, answer, out);
+  });
+}
+
+void World::publish_users() {
+  ledger_.note_change();
+  auto state = std::make_shared<auth::StoreState>();
+  state->has_users = true;
+  for (const auto& shard : shards_) shard->server.use_store_state(state);
+}
+
+// Clients.
+
+World::ClientPtr World::start_client(size_t slot) {
+  const uint32_t incarnation = next_incarnation_++;
+  // Some come back to the port that the one before them has left.
+  const bool same_port = clients_[slot] != nullptr && chance(random_, 300);
+  const auto port = static_cast<uint16_t>(1024 + (incarnation * 7) % 60000);
+  const Ip home = Ip::v4(0x05050500 + static_cast<uint32_t>(slot));
+  const turn::ClientRoute route =
+      same_port ? clients_[slot]->route
+                : turn::ClientRoute{{}, {Transport::udp, {home, port}, kServer4}};
+  const auto user = std::next(users_.begin(), static_cast<ptrdiff_t>(random_.below(users_.size())));
+  client::Credentials credentials = {user->first, user->second};
+  if (chance(random_, 300)) credentials.style = client::CredentialStyle::rfc5389;
+  if (chance(random_, 50)) credentials.password = "wrong";
+  auto client =
+      std::make_shared<SimClient>(incarnation, route, route.tuple.client.port % shards_.size(),
+                                  std::move(credentials), random_.next());
+  tuple_of_[incarnation] = route.tuple;
+  at_[route.tuple] = client;
+  return client;
+}
+
+void World::pump(const ClientPtr& client) {
+  for (size_t i = 0; i < client->out.packet_count(); ++i) {
+    const turn::ClientRoute route = client->route;
+    const size_t shard = client->shard;
+    carry(client->out.packet(i),
+          [this, route, shard](ByteView bytes) { to_server(route, shard, bytes); });
+  }
+  for (const client::Event& event : client->out.events()) {
+    const auto* allocated = std::get_if<client::Allocated>(&event);
+    if (allocated == nullptr || !allocated->reservation_token) continue;
+    tokens_.push_back(*allocated->reservation_token);
+  }
+  client->out.clear();
+  const Instant wanted = client->session.deadline();
+  if (wanted == Instant::max() || wanted >= client->wakes_at) return;
+  client->wakes_at = wanted;
+  at(std::max(wanted, now_.mono), [this, client] {
+    client->wakes_at = Instant::max();
+    if (client->retired) return;
+    client->session.on_time(now_.mono, client->out);
+    pump(client);
+  });
+}
+
+void World::act(size_t slot) {
+  if (!open_) return;
+  after(between(random_, milliseconds(10), options_.pause_max), [this, slot] { act(slot); });
+  ClientPtr& client = clients_[slot];
+  if (chance(random_, 15)) {
+    // The program ends without a word.
+    client->retired = true;
+    client = start_client(slot);
+  }
+  if (client->session.allocated()) {
+    act_allocated(client);
+  } else if (client->session.open_requests() == 0) {
+    allocate(client);
+  }
+  pump(client);
+}
+
+void World::allocate(const ClientPtr& client) {
+  client::AllocateOptions options;
+  const uint64_t mood = random_.below(10);
+  if (mood == 0) options.even_port = client::EvenPort::even;
+  if (mood == 1) options.even_port = client::EvenPort::even_and_reserve_next;
+  if (mood == 2) options.family = stun::AddressFamily::ipv6;
+  if (mood == 3 || mood == 4) options.additional_family = stun::AddressFamily::ipv6;
+  if (mood == 5) options.lifetime = seconds(static_cast<int64_t>(random_.below(5000)));
+  if (mood == 6 && !tokens_.empty()) {
+    options.reservation_token = tokens_.back();
+    tokens_.pop_back();
+  }
+  client->session.allocate(now_.mono, options, client->out);
+}
+
+Endpoint World::pick_peer() {
+  const uint64_t mood = random_.below(20);
+  if (mood == 0) return {ip("10.1.2.3"), 80};
+  if (mood == 1) return {ip("::ffff:127.0.0.1"), 80};
+  if (mood == 2) return {ip("10.0.0.5"), 3478};
+  if (mood < 10 && !known_relayed_.empty()) {
+    Endpoint relayed = known_relayed_[random_.below(known_relayed_.size())];
+    if (relayed.ip.is_v4() && chance(random_, 200)) relayed.ip = ip("10.0.0.5");
+    return relayed;
+  }
+  Endpoint peer = peers_[random_.below(peers_.size())];
+  if (chance(random_, 100)) ++peer.port;
+  return peer;
+}
+
+void World::send_data(const ClientPtr& client) {
+  const Tag tag = {true, client->incarnation, {}};
+  const Bytes payload = make_payload(tag, 27 + random_.below(900));
+  const Endpoint peer = pick_peer();
+  if (chance(random_, 300)) {
+    client->session.send_indication(
+        peer, payload,
+        chance(random_, 500) ? client::Fragmentation::forbidden : client::Fragmentation::allowed,
+        client->out);
+    return;
+  }
+  client->session.send(peer, payload, client->out);
+}
+
+void World::act_allocated(const ClientPtr& client) {
+  const uint64_t mood = random_.below(100);
+  if (mood < 2) {
+    client->session.refresh(now_.mono, seconds(0), client->out);
+  } else if (mood < 4) {
+    client->session.refresh(now_.mono, seconds(static_cast<int64_t>(random_.below(4000))),
+                            client->out);
+  } else if (mood < 20) {
+    std::vector<Endpoint> peers;
+    for (uint64_t i = 0; i <= random_.below(4); ++i) peers.push_back(pick_peer());
+    client->session.create_permission(now_.mono, peers, client->out);
+  } else if (mood < 35) {
+    const auto number = static_cast<uint16_t>(0x4000 + random_.below(8));
+    client->session.bind_channel(now_.mono, number, pick_peer(), client->out);
+  } else {
+    for (uint64_t i = 0; i <= random_.below(4); ++i) send_data(client);
+  }
+}
+
+// Peers and strangers.
+
+void World::peer_acts() {
+  if (!open_) return;
+  after(between(random_, milliseconds(50), options_.pause_max), [this] { peer_acts(); });
+  if (known_relayed_.empty()) return;
+  const auto index = static_cast<uint32_t>(random_.below(peers_.size()));
+  const Endpoint relayed = known_relayed_[random_.below(known_relayed_.size())];
+  if (relayed.ip.family() != peers_[index].ip.family()) return;
+  if (chance(random_, 200)) {
+    const turn::IcmpError error = {static_cast<uint8_t>(random_.below(14)), 3, 1280};
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      const auto relay = shards_[i]->ports.find(relayed);
+      if (!relay) continue;
+      serve(i, [&](turn::Server& server, turn::Outbox& out) {
+        server.on_peer_error(now_, *relay, peers_[index], error, out);
+      });
+    }
+    return;
+  }
+  const Bytes payload = make_payload({false, index, relayed}, 27 + random_.below(1200));
+  carry(payload,
+        [this, relayed, index](ByteView bytes) { to_relay(relayed, peers_[index], bytes); });
+}
+
+void World::stranger_acts() {
+  if (!open_) return;
+  after(between(random_, milliseconds(50), options_.pause_max), [this] { stranger_acts(); });
+  const turn::ClientRoute route = {
+      {},
+      {Transport::udp,
+       {Ip::v4(static_cast<uint32_t>(random_.next())), static_cast<uint16_t>(random_.next())},
+       kServer4}};
+  Bytes packet(random_.below(200));
+  random_.fill(packet);
+  if (chance(random_, 700)) {
+    packet.assign(64, 0);
+    stun::MessageBuilder builder(
+        packet, chance(random_, 500) ? stun::Method::binding : stun::Method::allocate,
+        stun::Class::request, random_.bytes<12>());
+    packet.resize(builder.finish().size());
+  }
+  to_server(route, random_.below(shards_.size()), packet);
+}
+
+void World::operator_acts() {
+  if (!open_) return;
+  after(between(random_, seconds(30), seconds(600)), [this] { operator_acts(); });
+  const uint64_t mood = random_.below(4);
+  auto user = std::next(users_.begin(), static_cast<ptrdiff_t>(random_.below(users_.size())));
+  if (mood == 0) {
+    user->second += "'";
+    publish_users();
+  } else if (mood == 1) {
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      serve(i, [&](turn::Server& server, turn::Outbox& out) {
+        server.kill(now_, user->first, turn::CloseReason::killed, out);
+      });
+    }
+  } else {
+    ledger_.note_change();
+    const auto admission = mood == 2 ? turn::Admission::closed : turn::Admission::open;
+    for (const auto& shard : shards_) shard->server.set_admission(admission);
+    after(seconds(20), [this] {
+      ledger_.note_change();
+      for (const auto& shard : shards_) shard->server.set_admission(turn::Admission::open);
+    });
+  }
+}
+
+// Invariants.
+
+void World::violate(const std::string& what) {
+  if (!violation_.empty()) return;
+  const auto ms = std::chrono::duration_cast<milliseconds>(now_.mono.time_since_epoch()).count();
+  violation_ = what + " (event " + std::to_string(happened_) + ", " + std::to_string(ms) + " ms)";
+}
+
+void World::check_balance(Shard& shard) {
+  const auto balance = testing::balance_of(shard.server.counters(), shard.server.waiting(),
+                                           shard.handed_in, shard.handed_out);
+  if (balance != testing::Balance()) {
+    violate("the counters do not add up: " + std::to_string(balance.client_lost) + " of clients, " +
+            std::to_string(balance.peer_lost) + " of peers");
+  }
+  if (shard.server.counters().drop_outbox_full.get() != 0) violate("an outbox was full");
+}
+
+void World::check_leases() {
+  size_t allocations = 0;
+  size_t ports = 0;
+  for (const auto& shard : shards_) {
+    size_t relays = 0;
+    shard->server.for_each_allocation([&](const turn::Allocation& allocation) {
+      ++allocations;
+      for (const turn::RelayLease& relay : allocation.relays) {
+        if (!relay) continue;
+        ++relays;
+        const turn::RelayOwner owner = {shard->number, relay.id()};
+        if (directory_.find(relay.external()) != owner) violate("the directory is wrong");
+      }
+    });
+    if (relays != shard->ports.open_leases()) violate("leases differ from live allocations");
+    ports += relays;
+  }
+  if (quota_.total() != allocations) violate("the quota differs from live allocations");
+  if (space_.ports_taken() != ports + space_.reservations()) violate("a port got lost");
+}
+
+void World::check_carried(const FiveTuple& client, const Ledger::Carried& carried) {
+  const auto tag = read_payload(carried.payload);
+  if (!tag) return violate("a payload to a client that nobody made");
+  if (!tag->from_client) {
+    if (peers_[tag->sender] != carried.peer) violate("a payload under another peer's name");
+    if (ledger_.owner_of(tag->relayed, now_.mono) != client) {
+      violate("a payload to another client than it was sent to");
+    }
+    return;
+  }
+  // In process: the sender may have ended since, but the name must have been its own.
+  const auto owner = ledger_.owner_of(carried.peer, now_.mono);
+  if (owner && *owner != tuple_of_[tag->sender]) violate("a payload under another client's name");
+}
+
+World::Totals World::totals() const {
+  Totals totals;
+  totals.events = happened_;
+  for (const auto& shard : shards_) {
+    const turn::Counters& c = shard->server.counters();
+    totals.to_peers += c.relayed_to_peer_packets.get();
+    totals.to_clients += c.relayed_to_client_packets.get();
+    totals.in_process += c.in_process_packets.get();
+    totals.allocations += c.allocations_opened.get();
+    totals.dropped_without_permission +=
+        c.drop_peer_no_permission.get() + c.drop_client_no_permission.get();
+  }
+  return totals;
+}
+
+}  // namespace turnpike::sim
