@@ -404,7 +404,7 @@ main() {
   local chosen=() name install=1 config failed_builds=" "
   while [ $# -gt 0 ]; do
     case $1 in
-      --full) export TEST_FULL=1 ;;
+      --full) export TURNPIKE_TEST_FULL=1 ;;
       --no-install) install=0 ;;
       --list) printf '%s\n' "${SECTIONS[@]}" "${FULL_SECTIONS[@]}" && exit 0 ;;
       --help | -h) usage && exit 0 ;;

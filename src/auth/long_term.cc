@@ -26,7 +26,8 @@ struct Integrity {
 std::optional<Integrity> find_integrity(const MessageView& message) {
   const auto sha1 = message.find_attribute(AttributeType::message_integrity);
   const auto sha256 = message.find_attribute(AttributeType::message_integrity_sha256);
-  if (sha256 && sha1) return Integrity{IntegrityKind::sha256, std::min(sha1->offset, sha256->offset)};
+  if (sha256 && sha1)
+    return Integrity{IntegrityKind::sha256, std::min(sha1->offset, sha256->offset)};
   if (sha256) return Integrity{IntegrityKind::sha256, sha256->offset};
   if (sha1) return Integrity{IntegrityKind::sha1, sha1->offset};
   return {};
@@ -41,12 +42,10 @@ std::optional<PasswordAlgorithm> choose_algorithm(const MessageView& covered, bo
   if (!one || !list) return {};
   const auto algorithms = stun::decode_password_algorithms(*list);
   const bool as_sent =
-      algorithms && std::equal(algorithms->begin(), algorithms->end(),
-                               LongTermPolicy::kAlgorithms.begin(),
-                               LongTermPolicy::kAlgorithms.end(),
-                               [](uint16_t a, PasswordAlgorithm b) {
-                                 return a == static_cast<uint16_t>(b);
-                               });
+      algorithms &&
+      std::equal(algorithms->begin(), algorithms->end(), LongTermPolicy::kAlgorithms.begin(),
+                 LongTermPolicy::kAlgorithms.end(),
+                 [](uint16_t a, PasswordAlgorithm b) { return a == static_cast<uint16_t>(b); });
   if (!as_sent) return {};
   return stun::decode_password_algorithm(*one);
 }
@@ -146,9 +145,8 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   if (answer->error() == LookupError::not_found) return kWrong;
 
   const bool is_owner =
-      owner != nullptr &&
-      (username ? owner->name == needed.name
-                : stun::userhash(owner->name, policy.realm) == needed.userhash);
+      owner != nullptr && (username ? owner->name == needed.name
+                                    : stun::userhash(owner->name, policy.realm) == needed.userhash);
   if (is_owner && attempt.fits(owner->keys)) return attempt.identity(owner->name, owner->keys);
   return Refused{ErrorCode::server_error};
 }

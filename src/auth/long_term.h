@@ -42,7 +42,7 @@ struct Identity {
 
 // Challenged: an answer with REALM, NONCE and, if offered, PASSWORD-ALGORITHMS.
 struct Challenged {
-  stun::ErrorCode code;  // 401 or 438.
+  stun::ErrorCode code;    // 401 or 438.
   bool wrong_credentials;  // There were some: worth a line in the log, unlike a first request.
 };
 struct Refused {

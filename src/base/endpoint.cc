@@ -51,7 +51,9 @@ std::optional<Ip> Ip::parse(std::string_view text) {
   return {};
 }
 
-bool Ip::is_v4() const { return has_prefix(bytes_, kMappedPrefix); }
+bool Ip::is_v4() const {
+  return has_prefix(bytes_, kMappedPrefix);
+}
 
 uint32_t Ip::v4_bits() const {
   DCHECK(is_v4());
@@ -59,7 +61,9 @@ uint32_t Ip::v4_bits() const {
          static_cast<uint32_t>(bytes_[14]) << 8 | static_cast<uint32_t>(bytes_[15]);
 }
 
-ByteView Ip::wire_bytes() const { return is_v4() ? ByteView(bytes_).last(4) : ByteView(bytes_); }
+ByteView Ip::wire_bytes() const {
+  return is_v4() ? ByteView(bytes_).last(4) : ByteView(bytes_);
+}
 
 bool Ip::is_unspecified() const {
   if (is_v4()) return v4_bits() == 0;
@@ -135,6 +139,8 @@ std::string Endpoint::to_string() const {
   return host + ":" + std::to_string(port);
 }
 
-Ip any_address(IpFamily family) { return family == IpFamily::v4 ? Ip::v4(0) : Ip(); }
+Ip any_address(IpFamily family) {
+  return family == IpFamily::v4 ? Ip::v4(0) : Ip();
+}
 
 }  // namespace turnpike

@@ -13,15 +13,21 @@ enum class Transport : uint8_t { udp, tcp, tls, dtls };
 
 constexpr std::string_view to_string(Transport transport) {
   switch (transport) {
-    case Transport::udp: return "udp";
-    case Transport::tcp: return "tcp";
-    case Transport::tls: return "tls";
-    case Transport::dtls: return "dtls";
+    case Transport::udp:
+      return "udp";
+    case Transport::tcp:
+      return "tcp";
+    case Transport::tls:
+      return "tls";
+    case Transport::dtls:
+      return "dtls";
   }
   return "?";
 }
 
-constexpr bool is_stream(Transport t) { return t == Transport::tcp || t == Transport::tls; }
+constexpr bool is_stream(Transport t) {
+  return t == Transport::tcp || t == Transport::tls;
+}
 
 struct FiveTuple {
   Transport transport = Transport::udp;

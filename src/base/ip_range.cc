@@ -59,6 +59,8 @@ std::string IpRange::to_string() const {
   return first == last ? first.to_string() : first.to_string() + "-" + last.to_string();
 }
 
-bool IpRange::narrower_than(const IpRange& other) const { return width(*this) < width(other); }
+bool IpRange::narrower_than(const IpRange& other) const {
+  return width(*this) < width(other);
+}
 
 }  // namespace turnpike

@@ -10,8 +10,6 @@
 
 #include "base/json_text.h"
 
-#include "base/json_text.h"
-
 namespace turnpike {
 namespace {
 
@@ -32,11 +30,16 @@ LogState& state() {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
-    case LogLevel::off: return spdlog::level::off;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+    case LogLevel::off:
+      return spdlog::level::off;
   }
   return spdlog::level::info;
 }
@@ -101,7 +104,9 @@ bool configure_log(const LogSettings& settings) {
   return true;
 }
 
-void set_log_level(LogLevel level) { current_level.store(level); }
+void set_log_level(LogLevel level) {
+  current_level.store(level);
+}
 
 void reopen_log() {
   LogSettings settings;
@@ -115,7 +120,8 @@ void reopen_log() {
 }
 
 LogField::LogField(std::string_view k, const Ip& ip)
-    : key(k), value(redact.load(std::memory_order_relaxed) ? redacted(ip) : ip.to_string()),
+    : key(k),
+      value(redact.load(std::memory_order_relaxed) ? redacted(ip) : ip.to_string()),
       is_text(true) {}
 
 LogField::LogField(std::string_view k, const Endpoint& endpoint)

@@ -23,7 +23,7 @@ struct LogSettings {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
   LogTarget target = LogTarget::standard_error;
-  std::string file;  // For LogTarget::file.
+  std::string file;               // For LogTarget::file.
   bool redact_addresses = false;  // Client and peer addresses lose their host part.
 };
 
@@ -73,8 +73,8 @@ class LogGate {
   int64_t pass(Instant now) {
     const int64_t at = now.time_since_epoch().count();
     int64_t next = next_.load(std::memory_order_relaxed);
-    if (at < next || !next_.compare_exchange_strong(next, at + period_.count(),
-                                                    std::memory_order_relaxed)) {
+    if (at < next ||
+        !next_.compare_exchange_strong(next, at + period_.count(), std::memory_order_relaxed)) {
       suppressed_.fetch_add(1, std::memory_order_relaxed);
       return -1;
     }

@@ -14,8 +14,8 @@ namespace turnpike {
 // Not thread-safe: one per worker.
 class RandomSource {
  public:
-  RandomSource();                         // Seeded by the operating system; aborts if it cannot be.
-  explicit RandomSource(uint64_t seed);   // Repeatable: for tests and simulation only.
+  RandomSource();                        // Seeded by the operating system; aborts if it cannot be.
+  explicit RandomSource(uint64_t seed);  // Repeatable: for tests and simulation only.
   ~RandomSource();
   RandomSource(RandomSource&&) noexcept;
   RandomSource& operator=(RandomSource&&) noexcept;

@@ -54,8 +54,7 @@ class TimerWheel {
   // Files `node` to come up at or after `deadline` (within a second), or at the horizon.
   void schedule(TimerNode& node, Instant deadline) {
     node.unlink();
-    const int64_t tick =
-        std::clamp(tick_of(deadline) + 1, tick_ + 1, tick_ + kSlots - 1);
+    const int64_t tick = std::clamp(tick_of(deadline) + 1, tick_ + 1, tick_ + kSlots - 1);
     TimerNode& head = slots_[static_cast<size_t>(tick % kSlots)];
     node.prev_ = head.prev_;
     node.next_ = &head;

@@ -32,7 +32,7 @@ CommandSyntax make_syntax() {
   add("host", po::value<std::string>(), "the server's name or address, as clients reach it");
   add("port", po::value<int64_t>()->default_value(3478), "port for UDP and TCP");
   add("tls-port", po::value<int64_t>(), "port for TLS; adds a turns: URL");
-  add("transports", po::value<std::string>()->default_value("udp"),
+  add("transports", po::value<std::string>()->default_value("udp,tcp"),
       "what the server serves, of udp,tcp,tls");
   add("user,u", po::value<std::string>(), "the user");
   add_password_options(syntax.options, "password", Generation::not_offered);

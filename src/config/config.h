@@ -53,8 +53,8 @@ struct Config {
   std::vector<Ip> listening_ips;       // Empty: every address; 0.0.0.0 and :: mean all of a family.
   uint16_t listening_port = 3478;      // On every listening address.
   uint16_t tls_listening_port = 5349;  // Second port, for the same protocols; 0: not opened.
-  bool no_udp = false;   // No listening UDP socket; DTLS goes with it.
-  bool no_tcp = false;   // No listening TCP socket; TLS goes with it.
+  bool no_udp = false;                 // No listening UDP socket; DTLS goes with it.
+  bool no_tcp = false;                 // No listening TCP socket; TLS goes with it.
   bool no_tls = false;
   bool no_dtls = false;
   uint32_t sock_buf_size_bytes = 2'097'152;  // Kernel buffers of a UDP socket; 0: the system's.
@@ -65,10 +65,10 @@ struct Config {
   std::vector<std::string> cert_paths;
   std::vector<std::string> pkey_paths;  // Fewer than certificates: the key is in the same file.
   std::string pkey_password;
-  std::string ca_file_path;     // Not empty: clients must show a certificate of this authority.
-  std::string cipher_list;      // OpenSSL's form; empty: the defaults.
-  std::string ec_curve_name;    // Key exchange groups; empty: the defaults.
-  bool no_tlsv1_2 = false;      // TLS 1.3 only, and so no DTLS.
+  std::string ca_file_path;   // Not empty: clients must show a certificate of this authority.
+  std::string cipher_list;    // OpenSSL's form; empty: the defaults.
+  std::string ec_curve_name;  // Key exchange groups; empty: the defaults.
+  bool no_tlsv1_2 = false;    // TLS 1.3 only, and so no DTLS.
   uint32_t max_allocate_timeout_s = 60;  // A connection without an allocation lives that long.
   uint32_t max_connections_per_source = 8192;  // TCP and TLS, per client address; 0: no limit.
 

@@ -17,7 +17,9 @@ void set_option(const Fd& fd, int level, int name, int value) {
   static_cast<void>(setsockopt(fd.get(), level, name, &value, sizeof(value)));
 }
 
-bool is_again(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+bool is_again(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
 
 Endpoint own_address(const Fd& fd) {
   SockAddr address{};
@@ -71,8 +73,8 @@ StreamRead read_stream(const Fd& fd, ByteSpan room) {
 StreamWrite write_stream(const Fd& fd, ByteView bytes) {
   size_t written = 0;
   while (written < bytes.size()) {
-    const ssize_t size = ::send(fd.get(), bytes.data() + written, bytes.size() - written,
-                                MSG_NOSIGNAL);
+    const ssize_t size =
+        ::send(fd.get(), bytes.data() + written, bytes.size() - written, MSG_NOSIGNAL);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && is_again(errno)) return {StreamResult::would_block, written};
     if (size <= 0) return {StreamResult::closed, written};

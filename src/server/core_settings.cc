@@ -9,9 +9,12 @@ namespace {
 
 turn::DefaultFamily to_core(config::DefaultFamily family) {
   switch (family) {
-    case config::DefaultFamily::v4: return turn::DefaultFamily::v4;
-    case config::DefaultFamily::v6: return turn::DefaultFamily::v6;
-    case config::DefaultFamily::keep: return turn::DefaultFamily::as_client;
+    case config::DefaultFamily::v4:
+      return turn::DefaultFamily::v4;
+    case config::DefaultFamily::v6:
+      return turn::DefaultFamily::v6;
+    case config::DefaultFamily::keep:
+      return turn::DefaultFamily::as_client;
   }
   return turn::DefaultFamily::v4;
 }

@@ -22,9 +22,8 @@ struct DtlsClients::Client {
   }
 };
 
-DtlsClients::DtlsClients(const WorkerTurn& turn, ClientCounters& counters,
-                         const DtlsLimits& limits, std::shared_ptr<const net::TlsContext> tls,
-                         const HashKey& hash_key)
+DtlsClients::DtlsClients(const WorkerTurn& turn, ClientCounters& counters, const DtlsLimits& limits,
+                         std::shared_ptr<const net::TlsContext> tls, const HashKey& hash_key)
     : turn_(turn),
       counters_(counters),
       limits_(limits),

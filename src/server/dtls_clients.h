@@ -22,7 +22,7 @@ namespace turnpike::server {
 
 struct DtlsLimits {
   bool serve = true;
-  uint32_t half_open = 1000;      // Handshakes in progress on this worker.
+  uint32_t half_open = 1000;  // Handshakes in progress on this worker.
   seconds handshake_max{15};
   seconds without_allocation{60};  // max-allocate-timeout.
 };

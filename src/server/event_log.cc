@@ -49,11 +49,10 @@ void log_event(const turn::CredentialsRefused& event, Instant now) {
   static LogGate gate{kCredentialsPeriod};
   const int64_t held_back = gate.pass(now);
   if (held_back < 0) return;
-  log_warning("credentials_refused",
-              {{"client", event.tuple.client},
-               {"transport", to_string(event.tuple.transport)},
-               {"user", event.user},
-               {"suppressed", held_back}});
+  log_warning("credentials_refused", {{"client", event.tuple.client},
+                                      {"transport", to_string(event.tuple.transport)},
+                                      {"user", event.user},
+                                      {"suppressed", held_back}});
 }
 
 void log_event(const turn::RequestRefused& event, Instant now) {

@@ -20,7 +20,7 @@ struct StreamClients::Client {
   net::Fd fd;
   FiveTuple tuple;
   Speech speech = Speech::unknown;
-  bool known = false;   // Has had an allocation.
+  bool known = false;  // Has had an allocation.
   bool dirty = false;
   bool doomed = false;  // To be closed as soon as nobody is working with it.
   std::unique_ptr<net::TlsChannel> tls;
@@ -41,9 +41,9 @@ struct StreamClients::Client {
   }
 };
 
-StreamClients::StreamClients(net::EventLoop& loop, const WorkerTurn& turn,
-                             ClientCounters& counters, const StreamLimits& limits,
-                             std::shared_ptr<const net::TlsContext> tls, const HashKey& hash_key)
+StreamClients::StreamClients(net::EventLoop& loop, const WorkerTurn& turn, ClientCounters& counters,
+                             const StreamLimits& limits, std::shared_ptr<const net::TlsContext> tls,
+                             const HashKey& hash_key)
     : loop_(loop),
       turn_(turn),
       counters_(counters),
@@ -132,15 +132,16 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
       turn_.flush();
       slab.reset();
     }
-    const ByteView plaintext = client.tls->feed(
-        ciphertext, slab.slot(net::kTlsPlaintextMax, 0), client.queue);
+    const ByteView plaintext =
+        client.tls->feed(ciphertext, slab.slot(net::kTlsPlaintextMax, 0), client.queue);
     if (plaintext.empty()) break;
     slab.keep(net::kTlsPlaintextMax, 1, plaintext.size());
     if (!take_plaintext(client, plaintext)) return false;
   }
   if (client.queue.size() != before) mark_dirty(client);
   switch (client.tls->state()) {
-    case net::TlsState::handshaking: return true;
+    case net::TlsState::handshaking:
+      return true;
     case net::TlsState::open:
       if (!was_open) counters_.handshakes_done.add();
       return true;
@@ -149,7 +150,8 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
       counters_.handshakes_failed.add();
       write_out(client);
       return false;
-    case net::TlsState::closed: break;
+    case net::TlsState::closed:
+      break;
   }
   return false;
 }
@@ -236,8 +238,7 @@ void StreamClients::write_out(Client& client) {
   }
   if (wrote.result != net::StreamResult::would_block || client.writable) return;
   const SlabHandle handle = client.handle;
-  client.writable =
-      loop_.watch_writable(client.fd.get(), [this, handle] { on_writable(handle); });
+  client.writable = loop_.watch_writable(client.fd.get(), [this, handle] { on_writable(handle); });
 }
 
 void StreamClients::on_writable(SlabHandle handle) {

@@ -22,11 +22,11 @@ namespace turnpike::server {
 
 struct StreamLimits {
   bool serve_tls = true;
-  size_t queue_max = 256 * 1024;    // Bytes that wait for one client.
-  uint32_t per_source = 0;          // Connections from one address to this worker; 0: no limit.
-  seconds handshake_max{10};        // For TLS, and for the first bytes of any protocol.
-  seconds frame_max{10};            // A frame that has begun must be complete by then.
-  seconds without_allocation{60};   // max-allocate-timeout.
+  size_t queue_max = 256 * 1024;   // Bytes that wait for one client.
+  uint32_t per_source = 0;         // Connections from one address to this worker; 0: no limit.
+  seconds handshake_max{10};       // For TLS, and for the first bytes of any protocol.
+  seconds frame_max{10};           // A frame that has begun must be complete by then.
+  seconds without_allocation{60};  // max-allocate-timeout.
 };
 
 class StreamClients {
@@ -76,9 +76,9 @@ class StreamClients {
   std::shared_ptr<const net::TlsContext> tls_;
   Slab<Client> clients_;
   std::unordered_map<Ip, uint32_t, IpHash> per_source_;
-  std::vector<SlabHandle> dirty_;         // Have something queued since the last write.
-  std::vector<SlabHandle> overdue_;       // Scratch of on_tick().
-  std::vector<uint8_t> ciphertext_;       // Where TLS connections are read to.
+  std::vector<SlabHandle> dirty_;    // Have something queued since the last write.
+  std::vector<SlabHandle> overdue_;  // Scratch of on_tick().
+  std::vector<uint8_t> ciphertext_;  // Where TLS connections are read to.
 };
 
 }  // namespace turnpike::server

@@ -67,9 +67,8 @@ StreamLimits make_stream_limits(const config::Config& config, uint32_t workers) 
   limits.serve_tls = !config.no_tls;
   limits.without_allocation = seconds(config.max_allocate_timeout_s);
   // The kernel spreads the connections of one source over the workers, though not evenly.
-  limits.per_source = config.max_connections_per_source == 0
-                          ? 0
-                          : config.max_connections_per_source / workers + 1;
+  limits.per_source =
+      config.max_connections_per_source == 0 ? 0 : config.max_connections_per_source / workers + 1;
   return limits;
 }
 
@@ -114,9 +113,9 @@ Result<void, std::string> Supervisor::prepare() {
     tls_ = std::move(*tls);
   }
 
-  const uint32_t workers = std::min(config_.relay_threads == 0 ? usable_cpus()
-                                                               : config_.relay_threads,
-                                    turn::RelayDirectory::kMaxWorkers);
+  const uint32_t workers =
+      std::min(config_.relay_threads == 0 ? usable_cpus() : config_.relay_threads,
+               turn::RelayDirectory::kMaxWorkers);
   auto listeners = bind_listeners(config_, workers);
   if (!listeners) {
     std::string text;
@@ -129,13 +128,13 @@ Result<void, std::string> Supervisor::prepare() {
 
   const auto settings = make_core_settings(config_, ips_of(*host_), workers);
   const auth::NonceKey nonce_key = make_nonce_key(config_);
-  const WorkerLinks links = {
-      [this](uint32_t worker, WorkerMessage&& message) {
-        return worker < workers_.size() && workers_[worker]->post(std::move(message));
-      },
-      [this](auth::LookupRequest&& question) {
-        return auth_service_->submit(std::move(question));
-      }};
+  const WorkerLinks links = {[this](uint32_t worker, WorkerMessage&& message) {
+                               return worker < workers_.size() &&
+                                      workers_[worker]->post(std::move(message));
+                             },
+                             [this](auth::LookupRequest&& question) {
+                               return auth_service_->submit(std::move(question));
+                             }};
   for (uint32_t i = 0; i < workers; ++i) {
     WorkerSetup setup;
     setup.index = i;
@@ -190,9 +189,8 @@ void Supervisor::start_threads() {
     log_warning("self_signed_certificate",
                 {{"reason", "no cert is configured: clients that verify it will refuse TLS"}});
   }
-  log_info("started", {{"version", kVersion},
-                       {"workers", workers_.size()},
-                       {"realm", config_.realm}});
+  log_info("started",
+           {{"version", kVersion}, {"workers", workers_.size()}, {"realm", config_.realm}});
 }
 
 Supervisor::~Supervisor() {
@@ -246,8 +244,8 @@ void Supervisor::on_addresses_changed() {
     return;
   }
   host_ = std::make_shared<net::HostAddresses>(std::move(*host));
-  const auto settings = make_core_settings(config_, ips_of(*host_),
-                                           static_cast<uint32_t>(workers_.size()));
+  const auto settings =
+      make_core_settings(config_, ips_of(*host_), static_cast<uint32_t>(workers_.size()));
   post_to_all([&settings] { return NewSettings{settings}; });
   post_to_all([this] { return NewHostAddresses{host_}; });
   log_info("addresses_changed", {{"addresses", host_->addresses.size()}});

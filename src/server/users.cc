@@ -20,8 +20,9 @@ std::string choose_realm(const config::Config& config) {
     return realms->front();
   }
   log_warning("realm_not_set", {{"realm", config.realm},
-                                {"reason", "the database has users in several realms; "
-                                           "only those of this one can log in"}});
+                                {"reason",
+                                 "the database has users in several realms; "
+                                 "only those of this one can log in"}});
   return config.realm;
 }
 

@@ -39,10 +39,8 @@ Worker::Worker(WorkerSetup setup)
       server_(std::move(setup.settings),
               {relays_, *setup.directory, *setup.quota, random_, index_,
                setup.capacity_from_clients, setup.capacity_to_clients},
-              setup.nonce_key,
-              net::monotonic_now()),
-      streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls,
-               random_.hash_key()),
+              setup.nonce_key, net::monotonic_now()),
+      streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls, random_.hash_key()),
       mailbox_(kMailboxCapacity, [this] { doorbell_.ring(); }) {
   auto doorbell = loop_.make_doorbell([this] { on_mail(); });
   CHECK(doorbell.has_value());
@@ -52,8 +50,7 @@ Worker::Worker(WorkerSetup setup)
                                           random_.hash_key());
   }
   for (uint32_t i = 0; i < udp_listeners_.size(); ++i) {
-    watches_.push_back(
-        loop_.watch(udp_listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
+    watches_.push_back(loop_.watch(udp_listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
   }
   for (const net::Fd& listener : tcp_listeners_) {
     watches_.push_back(
@@ -158,7 +155,8 @@ void Worker::add_to_batch(const turn::ToClient& packet) {
     case LinkKind::dtls:
       if (dtls_) dtls_->queue(packet);
       return;
-    case LinkKind::stream: return streams_.queue(packet);
+    case LinkKind::stream:
+      return streams_.queue(packet);
   }
 }
 
@@ -212,17 +210,17 @@ void Worker::on_mail() {
 }
 
 void Worker::on_message(WorkerMessage& message) {
-  std::visit(
-      Overloaded{
-          [this](NewSettings& m) { server_.use_settings(std::move(m.settings)); },
-          [this](NewStoreState& m) { server_.use_store_state(std::move(m.state)); },
-          [this](KeyAnswer& m) { server_.on_key(now(), m.ticket, std::move(m.answer), outbox_); },
-          [this](const HandedOver& m) { on_handed_over(m); },
-          [this](const SetAdmission& m) { server_.set_admission(m.admission); },
-          [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
-          [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
-          [this](const Stop&) { stopping_ = true; }},
-      message);
+  std::visit(Overloaded{[this](NewSettings& m) { server_.use_settings(std::move(m.settings)); },
+                        [this](NewStoreState& m) { server_.use_store_state(std::move(m.state)); },
+                        [this](KeyAnswer& m) {
+                          server_.on_key(now(), m.ticket, std::move(m.answer), outbox_);
+                        },
+                        [this](const HandedOver& m) { on_handed_over(m); },
+                        [this](const SetAdmission& m) { server_.set_admission(m.admission); },
+                        [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
+                        [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
+                        [this](const Stop&) { stopping_ = true; }},
+             message);
   // Answers may view what the letter holds.
   flush();
 }

@@ -36,8 +36,8 @@ struct WorkerSetup {
   auth::NonceKey nonce_key{};
   relay::RelaySettings relay_settings;
   std::shared_ptr<const net::HostAddresses> host;
-  std::vector<net::UdpSocket> udp_listeners;  // Bound; datagram links are their indices.
-  std::vector<net::Fd> tcp_listeners;         // Listening.
+  std::vector<net::UdpSocket> udp_listeners;   // Bound; datagram links are their indices.
+  std::vector<net::Fd> tcp_listeners;          // Listening.
   std::shared_ptr<const net::TlsContext> tls;  // Null: neither TLS nor DTLS is served.
   StreamLimits stream_limits;
   DtlsLimits dtls_limits;
@@ -110,8 +110,8 @@ class Worker {
   StreamClients streams_;
   std::unique_ptr<DtlsClients> dtls_;  // nullptr: DTLS is not served.
 
-  std::vector<turn::Effect> effects_;  // Scratch of flush().
-  std::vector<HandedOver> handovers_;  // Scratch of send_to_workers(); index: worker.
+  std::vector<turn::Effect> effects_;   // Scratch of flush().
+  std::vector<HandedOver> handovers_;   // Scratch of send_to_workers(); index: worker.
   std::vector<WorkerMessage> letters_;  // Scratch of on_mail().
   Now now_{};
   bool now_is_known_ = false;

@@ -100,8 +100,8 @@ std::optional<IcmpValue> decode_icmp(ByteView value) {
   // RFC 8656 section 18.13: 7 bits of type, 9 bits of code.
   const uint16_t type_and_code = reader->u16();
   if ((type_and_code & 0x100) != 0) return {};  // No ICMP code has nine bits.
-  return IcmpValue{static_cast<uint8_t>(type_and_code >> 9),
-                   static_cast<uint8_t>(type_and_code), reader->u32()};
+  return IcmpValue{static_cast<uint8_t>(type_and_code >> 9), static_cast<uint8_t>(type_and_code),
+                   reader->u32()};
 }
 
 std::optional<ChangeRequest> decode_change_request(ByteView value) {

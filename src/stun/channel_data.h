@@ -11,8 +11,8 @@ namespace turnpike::stun {
 
 constexpr size_t kChannelHeaderSize = 4;
 constexpr uint16_t kChannelFirst = 0x4000;
-constexpr uint16_t kChannelLast = 0x4fff;          // RFC 8656 section 12.
-constexpr uint16_t kChannelLastRfc5766 = 0x7fff;   // RFC 5766 section 11.
+constexpr uint16_t kChannelLast = 0x4fff;         // RFC 8656 section 12.
+constexpr uint16_t kChannelLastRfc5766 = 0x7fff;  // RFC 5766 section 11.
 
 struct ChannelData {
   uint16_t number;
@@ -36,6 +36,8 @@ inline std::array<uint8_t, kChannelHeaderSize> channel_header(uint16_t number, s
 }
 
 // Over streams ChannelData is padded to four bytes; the length field does not count it.
-constexpr size_t channel_padding(size_t payload_size) { return (4 - payload_size % 4) % 4; }
+constexpr size_t channel_padding(size_t payload_size) {
+  return (4 - payload_size % 4) % 4;
+}
 
 }  // namespace turnpike::stun

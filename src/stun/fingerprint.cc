@@ -27,6 +27,8 @@ uint32_t crc32(ByteView bytes) {
   return ~crc;
 }
 
-uint32_t fingerprint_of(ByteView before) { return crc32(before) ^ kFingerprintXor; }
+uint32_t fingerprint_of(ByteView before) {
+  return crc32(before) ^ kFingerprintXor;
+}
 
 }  // namespace turnpike::stun

@@ -33,9 +33,7 @@ class Digest {
   void add(ByteView bytes) {
     CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
   }
-  void finish(uint8_t* out) {
-    CHECK(EVP_DigestFinal_ex(context_.get(), out, nullptr) == 1);
-  }
+  void finish(uint8_t* out) { CHECK(EVP_DigestFinal_ex(context_.get(), out, nullptr) == 1); }
 
  private:
   std::unique_ptr<EVP_MD, FreeDigest> digest_;
@@ -112,8 +110,8 @@ bool constant_time_equal(ByteView a, ByteView b) {
 
 bool verify_integrity(const MessageView& message, IntegrityKind kind, ByteView key) {
   const bool sha1 = kind == IntegrityKind::sha1;
-  const auto attribute = message.find_attribute(
-      sha1 ? AttributeType::message_integrity : AttributeType::message_integrity_sha256);
+  const auto attribute = message.find_attribute(sha1 ? AttributeType::message_integrity
+                                                     : AttributeType::message_integrity_sha256);
   if (!attribute) return false;
   const size_t size = attribute->value.size();
   if (sha1 ? size != 20 : (size < 16 || size > 32 || size % 4 != 0)) return false;

@@ -74,7 +74,9 @@ enum class AttributeType : uint16_t {
 };
 
 // RFC 8489 section 14: types below 0x8000 must be understood.
-constexpr bool is_required(AttributeType type) { return static_cast<uint16_t>(type) < 0x8000; }
+constexpr bool is_required(AttributeType type) {
+  return static_cast<uint16_t>(type) < 0x8000;
+}
 
 enum class ErrorCode : uint16_t {
   try_alternate = 300,

@@ -11,6 +11,9 @@ using stun::ErrorCode;
 
 constexpr uint8_t kProtocolUdp = 17;
 
+// What the drafts of ADDITIONAL-ADDRESS-FAMILY used; clients in the field still send it.
+constexpr auto kDraftAdditionalFamily = static_cast<AttributeType>(0x8032);
+
 IpFamily to_family(AddressFamily family) {
   return family == AddressFamily::ipv6 ? IpFamily::v6 : IpFamily::v4;
 }
@@ -42,8 +45,11 @@ Result<std::optional<Value>, Reject> optional_value(const stun::MessageView& mes
 Result<Wish, Reject> read_families(const stun::MessageView& message, Wish wish) {
   const auto requested = optional_value<uint8_t>(message, AttributeType::requested_address_family,
                                                  stun::decode_address_family);
-  const auto additional = optional_value<uint8_t>(message, AttributeType::additional_address_family,
-                                                  stun::decode_address_family);
+  const auto additional_type = message.has(AttributeType::additional_address_family)
+                                   ? AttributeType::additional_address_family
+                                   : kDraftAdditionalFamily;
+  const auto additional =
+      optional_value<uint8_t>(message, additional_type, stun::decode_address_family);
   if (!requested || !additional) return reject(ErrorCode::bad_request);
   // Step 5, second half.
   if (wish.token && (*requested || *additional)) return reject(ErrorCode::bad_request);
@@ -107,9 +113,12 @@ ErrorCode to_error(OpenError error) {
 
 IpFamily default_family(const AuthenticatedRequest& request, const Settings& settings) {
   switch (settings.default_family) {
-    case DefaultFamily::v4: return IpFamily::v4;
-    case DefaultFamily::v6: return IpFamily::v6;
-    case DefaultFamily::as_client: break;
+    case DefaultFamily::v4:
+      return IpFamily::v4;
+    case DefaultFamily::v6:
+      return IpFamily::v6;
+    case DefaultFamily::as_client:
+      break;
   }
   return request.from.tuple.client.ip.family();
 }
@@ -185,8 +194,8 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   // Step 1 is the gate's. Step 2, with the retransmission that the section's last note is about.
   if (Allocation* existing = core.allocations.find(request.from.tuple)) {
     if (now < existing->deadline) {
-      const bool again = existing->made_by == request.message.transaction_id() &&
-                         existing->user == request.user();
+      const bool again =
+          existing->made_by == request.message.transaction_id() && existing->user == request.user();
       if (!again) return reject(ErrorCode::allocation_mismatch);
       describe(*existing, now, success);
       return Done{};
@@ -199,8 +208,7 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   if (core.admission == Admission::closed) return reject(ErrorCode::insufficient_capacity);
 
   // Step 10. The place is taken before the ports and given back by itself when they fail.
-  auth::QuotaLease quota =
-      core.services.quota.take(request.quota_user(), core.settings->quota);
+  auth::QuotaLease quota = core.services.quota.take(request.quota_user(), core.settings->quota);
   if (!quota) return reject(ErrorCode::allocation_quota_reached);
 
   auto addresses = get_addresses(request, *wish, core);

@@ -35,8 +35,8 @@ struct Traffic {
 struct Allocation : TimerNode {
   SlabHandle handle;
   ClientRoute route;
-  stun::TransactionId made_by{};  // RFC 8656 section 7.2: to know a retransmission.
-  ReservationToken reservation = 0;    // 0: none was made.
+  stun::TransactionId made_by{};                 // RFC 8656 section 7.2: to know a retransmission.
+  ReservationToken reservation = 0;              // 0: none was made.
   std::optional<stun::ErrorCode> address_error;  // For the family that could not be had.
   IpFamily missing_family = IpFamily::v6;
 

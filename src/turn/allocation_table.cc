@@ -57,11 +57,24 @@ void AllocationTable::publish_relays(Allocation& allocation) {
   }
 }
 
+void AllocationTable::unpublish(const RelayLease& relay) {
+  directory_.clear(relay.external());
+  if (relay.id().index < by_relay_.size()) by_relay_[relay.id().index] = {};
+}
+
+void AllocationTable::release_relay(Allocation& allocation, IpFamily family) {
+  for (RelayLease& relay : allocation.relays) {
+    if (!relay || relay.external().ip.family() != family) continue;
+    unpublish(relay);
+    relay.reset();
+  }
+  allocation.permissions.erase(family);
+  allocation.channels.erase(family);
+}
+
 void AllocationTable::erase(Allocation& allocation) {
   for (const RelayLease& relay : allocation.relays) {
-    if (!relay) continue;
-    directory_.clear(relay.external());
-    if (relay.id().index < by_relay_.size()) by_relay_[relay.id().index] = {};
+    if (relay) unpublish(relay);
   }
   by_tuple_.erase(allocation.route.tuple);
   slab_.erase(allocation.handle);

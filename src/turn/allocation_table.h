@@ -30,6 +30,8 @@ class AllocationTable {
   // Makes the allocation reachable by its relays. Called once, when they are set.
   void publish_relays(Allocation& allocation);
   void erase(Allocation& allocation);
+  // Gives one of two relayed addresses back, with the permissions and channels of its family.
+  void release_relay(Allocation& allocation, IpFamily family);
 
   // Calls `expired` for each allocation whose deadline has passed; it is erased afterwards.
   template <typename Expired>
@@ -58,6 +60,8 @@ class AllocationTable {
   }
 
  private:
+  void unpublish(const RelayLease& relay);
+
   struct RelayEntry {
     uint32_t generation = 0;
     SlabHandle allocation;

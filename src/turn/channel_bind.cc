@@ -23,8 +23,8 @@ Outcome handle_channel_bind(const AuthenticatedRequest& request, Core& core,
   if (!number || !peer) return reject(ErrorCode::bad_request);
 
   // Deviation: clients in the field draw from RFC 5766's range; a setting keeps to RFC 8656's.
-  const uint16_t last = core.settings->wide_channel_numbers ? stun::kChannelLastRfc5766
-                                                            : stun::kChannelLast;
+  const uint16_t last =
+      core.settings->wide_channel_numbers ? stun::kChannelLastRfc5766 : stun::kChannelLast;
   if (*number < stun::kChannelFirst || *number > last) return reject(ErrorCode::bad_request);
 
   const PeerDecision decision = decide_peer(*peer, core);
@@ -46,8 +46,8 @@ Outcome handle_channel_bind(const AuthenticatedRequest& request, Core& core,
 
   const Instant permitted = now + core.settings->permission_lifetime;
   allocation.permissions.install(decision.peer.ip, decision.reach, permitted);
-  allocation.channels.bind({decision.peer, *number, decision.reach,
-                            now + core.settings->channel_lifetime, permitted});
+  allocation.channels.bind(
+      {decision.peer, *number, decision.reach, now + core.settings->channel_lifetime, permitted});
   allocation.channels.permission_refreshed(decision.peer.ip, permitted);
   return Done{};
 }

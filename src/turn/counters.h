@@ -48,7 +48,7 @@ namespace turnpike::turn {
   X(drop_parked_late, "Requests dropped: the user store did not answer in time")               \
   X(drop_session_rate, "Datagrams dropped: over a session's bandwidth")                        \
   X(drop_capacity, "Datagrams dropped: over the server's bandwidth")                           \
-  X(drop_oversize, "Peer datagrams dropped: too large for what would carry them")             \
+  X(drop_oversize, "Peer datagrams dropped: too large for what would carry them")              \
   X(drop_outbox_full, "Packets dropped: no room for the answer in this turn")                  \
   X(icmp_to_client, "ICMP errors passed to clients")                                           \
   X(drop_icmp, "ICMP errors not passed on")                                                    \

@@ -16,8 +16,7 @@ Result<std::vector<PeerDecision>, Reject> read_peers(const AuthenticatedRequest&
   std::vector<PeerDecision> decisions;
   for (const stun::Attribute& attribute : request.message) {
     if (attribute.type != AttributeType::xor_peer_address) continue;
-    const auto peer =
-        stun::decode_xor_address(attribute.value, request.message.transaction_id());
+    const auto peer = stun::decode_xor_address(attribute.value, request.message.transaction_id());
     if (!peer) return reject(ErrorCode::bad_request);
     if (decisions.size() == kMaxPeersInRequest) return reject(ErrorCode::insufficient_capacity);
     decisions.push_back(decide_peer(*peer, core));

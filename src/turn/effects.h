@@ -1,4 +1,5 @@
-// What the core wants done besides sending: plain values, carried out by the worker after the batch.
+// What the core wants done besides sending: plain values, carried out by the worker after the
+// batch.
 #pragma once
 
 #include <string>

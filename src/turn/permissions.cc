@@ -50,4 +50,12 @@ void Channels::permission_refreshed(const Ip& ip, Instant deadline) {
   }
 }
 
+void Permissions::erase(IpFamily family) {
+  std::erase_if(entries_, [family](const Permission& p) { return p.ip.family() == family; });
+}
+
+void Channels::erase(IpFamily family) {
+  std::erase_if(entries_, [family](const Channel& c) { return c.peer.ip.family() == family; });
+}
+
 }  // namespace turnpike::turn

@@ -1,5 +1,5 @@
-// The permissions and channels of one allocation (RFC 8656 sections 9 and 12): small arrays that are
-// scanned, since a session has a handful of peers. Expiry is a comparison at use.
+// The permissions and channels of one allocation (RFC 8656 sections 9 and 12): small arrays that
+// are scanned, since a session has a handful of peers. Expiry is a comparison at use.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +43,8 @@ class Permissions {
   // Requires has_room().
   void install(const Ip& ip, PeerReach reach, Instant deadline);
 
+  void erase(IpFamily family);
+
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] const std::vector<Permission>& entries() const { return entries_; }
 
@@ -77,6 +79,8 @@ class Channels {
   void bind(const Channel& channel);
   // A permission for `ip` was installed or refreshed.
   void permission_refreshed(const Ip& ip, Instant deadline);
+
+  void erase(IpFamily family);
 
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] const std::vector<Channel>& entries() const { return entries_; }

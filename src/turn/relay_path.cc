@@ -32,8 +32,7 @@ size_t write_data_head(ByteSpan room, const Endpoint& peer, size_t payload_size,
 }
 
 void push_to_client(const ClientRoute& to, ByteView head, ByteView body, Outbox& out) {
-  out.to_client.push_back(
-      {to.link, to.tuple.client, to.tuple.server.ip, head, body, Precious::no});
+  out.to_client.push_back({to.link, to.tuple.client, to.tuple.server.ip, head, body, Precious::no});
 }
 
 // Head and payload as they leave: two views, or one copy where zeros have to follow the payload.

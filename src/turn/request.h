@@ -51,6 +51,8 @@ struct Done {};
 // On success the handler has put its attributes into the response it was given.
 using Outcome = Result<Done, Reject>;
 
-inline tl::unexpected<Reject> reject(stun::ErrorCode code) { return unexpected(Reject{code}); }
+inline tl::unexpected<Reject> reject(stun::ErrorCode code) {
+  return unexpected(Reject{code});
+}
 
 }  // namespace turnpike::turn

@@ -23,7 +23,7 @@ struct Settings {
   std::string realm = "turnpike";
   std::vector<std::string> shared_secrets;
   char secret_separator = ':';
-  bool strict_expiry = false;   // An expired time-limited name may not even refresh.
+  bool strict_expiry = false;  // An expired time-limited name may not even refresh.
   bool authenticate_binding = false;
 
   seconds nonce_lifetime{600};  // 0: nonces do not go stale.
@@ -40,12 +40,12 @@ struct Settings {
   DefaultFamily default_family = DefaultFamily::v4;
   bool serve_binding = true;
   bool serve_turn = true;
-  bool wide_channel_numbers = true;   // RFC 5766's range, up to 0x7FFF.
-  bool classic_stun = false;          // RFC 3489.
-  bool add_mapped_address = false;    // For clients that do not know XOR-MAPPED-ADDRESS.
+  bool wide_channel_numbers = true;  // RFC 5766's range, up to 0x7FFF.
+  bool classic_stun = false;         // RFC 3489.
+  bool add_mapped_address = false;   // For clients that do not know XOR-MAPPED-ADDRESS.
   bool always_fingerprint = false;
   bool reason_phrases = false;
-  std::string software;               // Empty: no SOFTWARE attribute.
+  std::string software;  // Empty: no SOFTWARE attribute.
 
   std::shared_ptr<const PeerPolicy> peers;
 };

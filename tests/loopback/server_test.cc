@@ -11,7 +11,9 @@
 namespace turnpike::test {
 namespace {
 
-client::AllocateOptions any() { return {}; }
+client::AllocateOptions any() {
+  return {};
+}
 
 TEST(LoopbackServer, AnswersWithinAHundredMillisecondsOfItsStart) {
   const Instant begin = net::monotonic_now();
@@ -47,10 +49,11 @@ TEST(LoopbackServer, RelaysToAPeerAndBack) {
 
   std::vector<std::string> at_peer;
   Endpoint seen_from;
-  const auto peer = bench.driver.open({Ip::v4(0x7f000001), 0}, [&](const Endpoint& from, ByteView b) {
-    at_peer.emplace_back(as_text(b));
-    seen_from = from;
-  });
+  const auto peer =
+      bench.driver.open({Ip::v4(0x7f000001), 0}, [&](const Endpoint& from, ByteView b) {
+        at_peer.emplace_back(as_text(b));
+        seen_from = from;
+      });
   ASSERT_TRUE(peer);
   const Endpoint peer_address = bench.driver.local(*peer);
   ASSERT_TRUE(client->turn.permit(peer_address));
@@ -99,7 +102,8 @@ TEST(LoopbackServer, HonoursAReservationThroughAnyWorker) {
   ClientBench bench;
   for (int i = 0; i < 12; ++i) {
     const auto first = bench.client(server);
-    const auto opened = first->turn.allocate({.even_port = client::EvenPort::even_and_reserve_next});
+    const auto opened =
+        first->turn.allocate({.even_port = client::EvenPort::even_and_reserve_next});
     ASSERT_TRUE(opened);
     ASSERT_TRUE(opened->reservation_token.has_value());
     EXPECT_EQ(first->turn.session().relayed().port % 2, 0);
@@ -256,8 +260,7 @@ TEST(LoopbackServer, RefusesAPortThatAnotherServerHas) {
   config.listening_port = first.endpoint().port;
   const auto second = server::Supervisor::start(config);
   ASSERT_FALSE(second);
-  EXPECT_NE(second.error().find(first.endpoint().to_string()), std::string::npos)
-      << second.error();
+  EXPECT_NE(second.error().find(first.endpoint().to_string()), std::string::npos) << second.error();
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ TEST(CredentialsCommand, PrintsAnArrayForAPassword) {
   EXPECT_EQ(result.output,
             "[\n"
             "  {\"urls\": [\"stun:turn.example.org:3478\"]},\n"
-            "  {\"urls\": [\"turn:turn.example.org:3478?transport=udp\"],\n"
+            "  {\"urls\": [\"turn:turn.example.org:3478?transport=udp\", "
+            "\"turn:turn.example.org:3478?transport=tcp\"],\n"
             "   \"username\": \"alice\",\n"
             "   \"credential\": \"pw\"}\n"
             "]\n");
@@ -62,7 +63,7 @@ TEST(CredentialsCommand, TakesPasswordOrSecretFromStandardInput) {
 
 TEST(CredentialsCommand, NamesTheTransportsThatAreServed) {
   const auto result = run({"--host", "h", "--port", "443", "--tls-port", "5349", "--transports",
-                           "udp,tcp", "--user", "a", "--password", "p"});
+                           "udp,tcp,tls", "--user", "a", "--password", "p"});
   EXPECT_THAT(result.output,
               HasSubstr("[\"turn:h:443?transport=udp\", \"turn:h:443?transport=tcp\", "
                         "\"turns:h:5349?transport=tcp\"]"));

@@ -235,8 +235,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"log-format=xml", "text or json"}, BadValue{"config=other.conf", "command line"},
         BadValue{"allocation-default-address-family=ipv5", "ipv4, ipv6 or keep"},
         BadValue{"static-auth-secret=********", "mask of a printed configuration"},
-        BadValue{"dh-file=/etc/dh.pem", "refused: finite-field"}, BadValue{"no-cli=off", "cannot be off"},
-        BadValue{"bogus=1", "unknown option 'bogus'"}));
+        BadValue{"dh-file=/etc/dh.pem", "refused: finite-field"},
+        BadValue{"no-cli=off", "cannot be off"}, BadValue{"bogus=1", "unknown option 'bogus'"}));
 
 TEST(Load, NamesAllProblemsAtOnceWithTheirLines) {
   World world;

@@ -373,6 +373,17 @@ TEST(Allocate, GivesBothFamilies) {
   EXPECT_EQ(core.ports.open_leases(), 2U);
 }
 
+TEST(Allocate, GivesBothFamiliesForTheNumberOfTheDraftsToo) {
+  CoreDriver core;
+  CoreClient client(core, kHome);
+  const auto draft = static_cast<AttributeType>(0x8032);
+  EXPECT_EQ(client.allocate([&](auto& b) { b.add_family(draft, AddressFamily::ipv4); }).error(),
+            400);
+  EXPECT_EQ(
+      client.allocate([&](auto& b) { b.add_family(draft, AddressFamily::ipv6); }).relayed().size(),
+      2U);
+}
+
 TEST(Allocate, GivesOneFamilyAndSaysWhyTheOtherIsMissing) {
   struct Case {
     IpFamily failing;

@@ -138,6 +138,79 @@ TEST(Refresh, OfAnotherFamilyDoesNotDelete) {
   EXPECT_EQ(core.server->allocations(), 1U);
 }
 
+// RFC 8656 section 8.1.
+TEST(Refresh, OfZeroForOneFamilyOfTwoDeletesThatOneAlone) {
+  CoreDriver core;
+  CoreClient client(core, kHome);
+  ASSERT_TRUE(client
+                  .allocate([](auto& b) {
+                    b.add_family(AttributeType::additional_address_family, AddressFamily::ipv6);
+                  })
+                  .is(Class::success));
+  ASSERT_TRUE(client.permit({"9.9.9.9:1"}).is(Class::success));
+  ASSERT_TRUE(client.permit({"[2620:fe::fe]:1"}).is(Class::success));
+  const auto end_of = [&](AddressFamily family) {
+    return client.request(Method::refresh, [&](auto& b) {
+      b.add_family(AttributeType::requested_address_family, family);
+      b.add_u32(AttributeType::lifetime, 0);
+    });
+  };
+  EXPECT_TRUE(end_of(AddressFamily::ipv4).is(Class::success));
+  ASSERT_EQ(core.server->allocations(), 1U);
+  EXPECT_EQ(client.allocation()->relay_for(IpFamily::v4), nullptr);
+  EXPECT_NE(client.allocation()->relay_for(IpFamily::v6), nullptr);
+  EXPECT_EQ(client.allocation()->permissions.size(), 1U);
+  EXPECT_EQ(end_of(AddressFamily::ipv4).error(), 443);
+  EXPECT_TRUE(end_of(AddressFamily::ipv6).is(Class::success));
+  EXPECT_EQ(core.server->allocations(), 0U);
+}
+
+// RFC 8656 section 8.1: of a dual allocation one address may be given back.
+TEST(Refresh, OfZeroForOneFamilyOfADualAllocationGivesThatOneBack) {
+  CoreDriver core;
+  CoreClient client(core, kHome);
+  client.allocate(
+      [](auto& b) { b.add_family(AttributeType::additional_address_family, AddressFamily::ipv6); });
+  client.permit({"9.9.9.9:1", "[2607:f8b0::1]:1"});
+  client.bind(0x4000, "[2607:f8b0::1]:1");
+  const Endpoint gone = client.allocation()->relays[1].external();
+  const RelayId relay = client.allocation()->relays[1].id();
+  const Received answer = client.request(Method::refresh, [](auto& b) {
+    b.add_family(AttributeType::requested_address_family, AddressFamily::ipv6);
+    b.add_u32(AttributeType::lifetime, 0);
+  });
+  EXPECT_TRUE(answer.is(Class::success));
+  EXPECT_EQ(answer.u32(AttributeType::lifetime), 0U);
+  EXPECT_EQ(core.server->allocations(), 1U);
+  EXPECT_EQ(core.quota.total(), 1U);
+  EXPECT_EQ(core.ports.open_leases(), 1U);
+  EXPECT_EQ(core.directory.find(gone), std::nullopt);
+
+  core.peer_packet(relay, testing::endpoint("[2607:f8b0::1]:1"), as_bytes("late"));
+  EXPECT_TRUE(core.to_client.empty());
+  client.send_channel(0x4000, "x");
+  EXPECT_TRUE(core.to_peer.empty());
+  client.send("9.9.9.9:1", "x");
+  EXPECT_EQ(core.to_peer.size(), 1U);
+  EXPECT_EQ(client.permit({"[2607:f8b0::1]:1"}).error(), 443);
+
+  client.refresh(0);
+  EXPECT_EQ(core.ports.open_leases(), 0U);
+  EXPECT_EQ(core.quota.total(), 0U);
+}
+
+TEST(Refresh, OfZeroForTheOnlyFamilyEndsTheAllocation) {
+  CoreDriver core;
+  CoreClient client(core, kHome);
+  client.allocate();
+  client.request(Method::refresh, [](auto& b) {
+    b.add_family(AttributeType::requested_address_family, AddressFamily::ipv4);
+    b.add_u32(AttributeType::lifetime, 0);
+  });
+  EXPECT_EQ(core.server->allocations(), 0U);
+  EXPECT_EQ(core.quota.total(), 0U);
+}
+
 TEST(Refresh, RejectsMalformedValues) {
   CoreDriver core;
   CoreClient client(core, kHome);
