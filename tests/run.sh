@@ -53,7 +53,7 @@ END
 
 say() { printf '\n== %s\n' "$*"; }
 have() { command -v "$1" > /dev/null 2>&1; }
-full() { [ "${TEST_FULL:-0}" = 1 ]; }
+full() { [ "${TURNPIKE_TEST_FULL:-0}" = 1 ]; }
 
 # ---- packages ------------------------------------------------------------------------------------------------------
 
@@ -247,7 +247,13 @@ section_format() {
 section_unit() { run_folder asan unit; }
 section_tidy() { run_folder asan tidy; }
 section_vectors() { run_folder asan vectors; }
-section_sim() { PROGRAM_LIMIT=550 run_folder asan sim; }
+section_sim() {
+  exec 3>&1
+  local hours
+  hours=$(short "hours of virtual time in the simulation's soak" 0 24)
+  [ "$hours" -eq 0 ] || export TURNPIKE_SIM_SOAK=1
+  PROGRAM_LIMIT=2000 run_folder asan sim
+}
 section_corpus() { run_folder asan fuzz; }
 
 section_tsan() {
@@ -288,6 +294,9 @@ section_fuzz() {
 
 section_loopback() {
   local found
+  exec 3>&1
+  TURNPIKE_START_CYCLES=$(short "starts and stops of a server" 25 200)
+  export TURNPIKE_START_CYCLES
   found=$(list_tests asan | awk '$2 ~ "^loopback"' | sed 's/^\([^ ]*\) [^ ]*/\1/')
   [ -z "$found" ] || run_lines <<< "$found"
   use_server asan

@@ -7,7 +7,7 @@
 namespace turnpike::cli {
 namespace {
 
-constexpr size_t kArenaChunk = 256 * 1024;
+constexpr size_t kArenaChunk = size_t{256} * 1024;
 // A client that is slow for a moment must not lose what waits for it: a burst of video and more.
 constexpr int kSeatBuffer = 256 * 1024;
 constexpr int kPeerBuffer = 8 * 1024 * 1024;

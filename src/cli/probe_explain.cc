@@ -58,7 +58,7 @@ ProbeProblem explain_code(const RequestFailed& failed, const std::string& what) 
 }
 
 std::string said(const RequestFailed& failed) {
-  const std::string method(stun::name(failed.method));
+  std::string method(stun::name(failed.method));
   if (failed.code == 0) return method;
   const auto reason = stun::reason(static_cast<ErrorCode>(failed.code));
   return method + ": " + std::to_string(failed.code) + " " + std::string(reason);

@@ -43,7 +43,7 @@ struct ToWorker {
 class Outbox {
  public:
   // One batch of received packets needs about this much for headers and copies.
-  explicit Outbox(size_t arena_size = 256 * 1024) : arena_(arena_size) {}
+  explicit Outbox(size_t arena_size = size_t{256} * 1024) : arena_(arena_size) {}
 
   std::vector<ToClient> to_client;
   std::vector<ToPeer> to_peer;
@@ -76,7 +76,7 @@ class Outbox {
   }
 
  private:
-  static constexpr size_t kOnePacketMax = 68 * 1024;
+  static constexpr size_t kOnePacketMax = size_t{68} * 1024;
 
   std::vector<uint8_t> arena_;
   size_t used_ = 0;

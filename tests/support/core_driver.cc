@@ -173,14 +173,16 @@ void CoreDriver::answer_fetches() {
 
 void CoreDriver::client_packet(const turn::ClientRoute& from, ByteView packet) {
   out.clear();
-  server->on_client_packet(now, from, packet, out);
+  latest_.assign(packet.begin(), packet.end());
+  server->on_client_packet(now, from, latest_, out);
   answer_fetches();
   collect();
 }
 
 void CoreDriver::peer_packet(turn::RelayId relay, const Endpoint& peer, ByteView payload) {
   out.clear();
-  server->on_peer_packet(now, relay, peer, payload, out);
+  latest_.assign(payload.begin(), payload.end());
+  server->on_peer_packet(now, relay, peer, latest_, out);
   collect();
 }
 

@@ -130,6 +130,8 @@ class CoreDriver {
   std::unique_ptr<turn::Server> server;
 
  private:
+  Bytes latest_;  // What the views in the outbox point into.
+
   void collect();
   void answer_fetches();
   [[nodiscard]] std::shared_ptr<const turn::Settings> snapshot() const;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "conversation.h"
@@ -23,8 +25,9 @@ Bytes data_indication(const Endpoint& peer, const Bytes& payload) {
 
 Bytes channel_data(uint16_t number, const Bytes& payload) {
   const auto header = stun::channel_header(number, payload.size());
-  Bytes packet(header.begin(), header.end());
-  packet.insert(packet.end(), payload.begin(), payload.end());
+  Bytes packet(header.size() + payload.size());
+  std::copy(payload.begin(), payload.end(),
+            std::copy(header.begin(), header.end(), packet.begin()));
   return packet;
 }
 
