@@ -1,7 +1,5 @@
 #include "server/core_settings.h"
 
-#include <algorithm>
-
 #include "turnpike/version.h"
 
 namespace turnpike::server {
@@ -36,16 +34,10 @@ std::shared_ptr<const turn::PeerPolicy> make_peer_policy(const config::Config& c
   return std::make_shared<turn::PeerPolicy>(settings);
 }
 
-// A worker's share of a limit per source; never nothing where there is a limit.
-uint32_t share(uint32_t limit, uint32_t workers) {
-  return limit == 0 ? 0 : std::max(1U, limit / workers);
-}
-
 }  // namespace
 
 std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& config,
-                                                         const std::vector<Ip>& own_addresses,
-                                                         uint32_t workers) {
+                                                         const std::vector<Ip>& own_addresses) {
   auto settings = std::make_shared<turn::Settings>();
   settings->auth = config.no_auth ? turn::AuthMode::none : turn::AuthMode::long_term;
   settings->realm = config.realm;
@@ -63,11 +55,10 @@ std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& c
   settings->session_bytes_per_s = config.max_bps_bytes_per_s;
   settings->error_limit = {};
   if (config.unauthorized_ratelimit) {
-    settings->error_limit = {share(config.unauthorized_ratelimit_rps, workers),
-                             share(config.unauthorized_ratelimit_burst, workers)};
+    settings->error_limit = {config.unauthorized_ratelimit_rps,
+                             config.unauthorized_ratelimit_burst};
   }
-  const uint32_t binding = share(config.binding_ratelimit_rps, workers);
-  settings->binding_limit = {binding, binding};
+  settings->binding_limit = {config.binding_ratelimit_rps, config.binding_ratelimit_rps};
   settings->default_family = to_core(config.allocation_default_address_family);
   settings->serve_binding = !config.no_stun;
   settings->serve_turn = !config.stun_only;

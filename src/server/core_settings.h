@@ -10,9 +10,7 @@
 namespace turnpike::server {
 
 // `own_addresses` are those of this host's interfaces; the configuration adds its external ones.
-// `workers`: limits per source are shared out among them, since a source's packets are.
 std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& config,
-                                                         const std::vector<Ip>& own_addresses,
-                                                         uint32_t workers);
+                                                         const std::vector<Ip>& own_addresses);
 
 }  // namespace turnpike::server

@@ -22,7 +22,7 @@ namespace turnpike::server {
 
 struct StreamLimits {
   bool serve_tls = true;
-  size_t queue_max = size_t{256} * 1024;   // Bytes that wait for one client.
+  size_t queue_max = size_t{256} * 1024;  // Bytes that wait for one client.
   uint32_t per_source = 0;         // Connections from one address to this worker; 0: no limit.
   seconds handshake_max{10};       // For TLS, and for the first bytes of any protocol.
   seconds frame_max{10};           // A frame that has begun must be complete by then.

@@ -87,6 +87,8 @@ turn::KeyTicket to_ticket(uint64_t number) {
 
 Supervisor::Supervisor(config::Config config)
     : config_(std::move(config)),
+      error_replies_(RandomSource().hash_key()),
+      binding_replies_(RandomSource().hash_key()),
       capacity_from_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()),
       capacity_to_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()) {}
 
@@ -126,7 +128,7 @@ Result<void, std::string> Supervisor::prepare() {
   }
   endpoints_ = listeners->endpoints;
 
-  const auto settings = make_core_settings(config_, ips_of(*host_), workers);
+  const auto settings = make_core_settings(config_, ips_of(*host_));
   const auth::NonceKey nonce_key = make_nonce_key(config_);
   const WorkerLinks links = {[this](uint32_t worker, WorkerMessage&& message) {
                                return worker < workers_.size() &&
@@ -150,6 +152,8 @@ Result<void, std::string> Supervisor::prepare() {
     setup.directory = &directory_;
     setup.reservations = &reservations_;
     setup.quota = &quota_;
+    setup.error_replies = &error_replies_;
+    setup.binding_replies = &binding_replies_;
     setup.capacity_from_clients = &capacity_from_clients_;
     setup.capacity_to_clients = &capacity_to_clients_;
     setup.links = links;
@@ -194,13 +198,14 @@ void Supervisor::start_threads() {
 }
 
 Supervisor::~Supervisor() {
-  // No more answers for workers, then no more workers.
-  auth_service_.reset();
-  for (const auto& worker : workers_) {
+  // The workers first: they ask the auth service, which may go on answering into the mailboxes of
+  // workers that have stopped.
+  for (size_t i = 0; i < threads_.size(); ++i) {
     // A mailbox that is full has a worker that empties it.
-    while (threads_.size() == workers_.size() && !worker->post(Stop{})) std::this_thread::yield();
+    while (!workers_[i]->post(Stop{})) std::this_thread::yield();
   }
   for (std::thread& thread : threads_) thread.join();
+  auth_service_.reset();
 }
 
 void Supervisor::run() {
@@ -244,8 +249,7 @@ void Supervisor::on_addresses_changed() {
     return;
   }
   host_ = std::make_shared<net::HostAddresses>(std::move(*host));
-  const auto settings =
-      make_core_settings(config_, ips_of(*host_), static_cast<uint32_t>(workers_.size()));
+  const auto settings = make_core_settings(config_, ips_of(*host_));
   post_to_all([&settings] { return NewSettings{settings}; });
   post_to_all([this] { return NewHostAddresses{host_}; });
   log_info("addresses_changed", {{"addresses", host_->addresses.size()}});

@@ -61,6 +61,8 @@ class Supervisor {
   turn::RelayDirectory directory_;
   relay::Reservations reservations_;
   auth::QuotaLedger quota_;
+  turn::ReplyBuckets error_replies_;
+  turn::ReplyBuckets binding_replies_;
   turn::CapacityPool capacity_from_clients_;
   turn::CapacityPool capacity_to_clients_;
 

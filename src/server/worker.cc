@@ -37,8 +37,8 @@ Worker::Worker(WorkerSetup setup)
       relays_(setup.relay_settings, std::move(setup.host), {loop_, random_, *setup.reservations},
               [this](turn::RelayId relay) { on_relay_readable(relay); }),
       server_(std::move(setup.settings),
-              {relays_, *setup.directory, *setup.quota, random_, index_,
-               setup.capacity_from_clients, setup.capacity_to_clients},
+              {relays_, *setup.directory, *setup.quota, random_, index_, setup.error_replies,
+               setup.binding_replies, setup.capacity_from_clients, setup.capacity_to_clients},
               setup.nonce_key, net::monotonic_now()),
       streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls, random_.hash_key()),
       mailbox_(kMailboxCapacity, [this] { doorbell_.ring(); }) {

@@ -44,6 +44,8 @@ struct WorkerSetup {
   turn::RelayDirectory* directory = nullptr;
   relay::Reservations* reservations = nullptr;
   auth::QuotaLedger* quota = nullptr;
+  turn::ReplyBuckets* error_replies = nullptr;
+  turn::ReplyBuckets* binding_replies = nullptr;
   turn::CapacityPool* capacity_from_clients = nullptr;
   turn::CapacityPool* capacity_to_clients = nullptr;
   WorkerLinks links;

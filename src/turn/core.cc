@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace turnpike::turn {
+namespace {
+
+ReplyLimiter make_limiter(const ReplyLimit& limit, ReplyBuckets* shared, RandomSource& random) {
+  return shared != nullptr ? ReplyLimiter(limit, *shared) : ReplyLimiter(limit, random.hash_key());
+}
+
+}  // namespace
 
 Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::NonceKey& nonce_key,
            Instant start)
@@ -11,8 +18,8 @@ Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::No
       keys(kKeyCacheGeneration, kKeyCacheLifetime, sv.random.hash_key()),
       mint(nonce_key, settings->nonce_lifetime),
       allocations(sv.random.hash_key(), sv.directory, sv.worker, start),
-      error_limiter(settings->error_limit, sv.random.hash_key()),
-      binding_limiter(settings->binding_limit, sv.random.hash_key()),
+      error_limiter(make_limiter(settings->error_limit, sv.error_replies, sv.random)),
+      binding_limiter(make_limiter(settings->binding_limit, sv.binding_replies, sv.random)),
       credit_from_clients(sv.capacity_from_clients),
       credit_to_clients(sv.capacity_to_clients) {}
 

@@ -26,6 +26,9 @@ struct Services {
   auth::QuotaLedger& quota;
   RandomSource& random;
   uint32_t worker = 0;
+  // Shared by the workers; nullptr: the core counts by itself.
+  ReplyBuckets* error_replies = nullptr;
+  ReplyBuckets* binding_replies = nullptr;
   CapacityPool* capacity_from_clients = nullptr;  // nullptr: no limit.
   CapacityPool* capacity_to_clients = nullptr;
 };

@@ -7,6 +7,9 @@
 namespace turnpike::turn {
 namespace {
 
+// How far apart the workers' clocks of a turn may be; more is a bucket from long ago.
+constexpr int32_t kSkew_ms = 10'000;
+
 constexpr uint64_t kUnit = 1000;  // A token in thousandths, so that a millisecond is exact.
 
 Ip prefix_of(const Ip& ip) {
@@ -18,26 +21,40 @@ Ip prefix_of(const Ip& ip) {
 
 }  // namespace
 
-ReplyLimiter::ReplyLimiter(const ReplyLimit& limit, const HashKey& hash_key)
-    : limit_(limit), hash_key_(hash_key), buckets_(limit.per_second == 0 ? 0 : kBuckets) {}
+ReplyBuckets::ReplyBuckets(const HashKey& hash_key)
+    : hash_key_(hash_key),
+      buckets_(std::make_unique<std::array<std::atomic<uint64_t>, kBuckets>>()) {}
 
-void ReplyLimiter::set_limit(const ReplyLimit& limit) {
-  limit_ = limit;
-  if (limit_.per_second != 0 && buckets_.empty()) buckets_.resize(kBuckets);
-}
-
-bool ReplyLimiter::allow(const Ip& source, Instant now) {
-  if (limit_.per_second == 0) return true;
-  Bucket& bucket = buckets_[IpHash{hash_key_}(prefix_of(source)) % kBuckets];
+bool ReplyBuckets::spend(const Ip& source, const ReplyLimit& limit, Instant now) {
+  std::atomic<uint64_t>& bucket = (*buckets_)[IpHash{hash_key_}(prefix_of(source)) % kBuckets];
   const auto now_ms = static_cast<uint32_t>(
       std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count());
-  // `spent` drains at the rate; a bucket that was never used counts as long drained.
-  const uint64_t drained = static_cast<uint64_t>(now_ms - bucket.counted_ms) * limit_.per_second;
-  bucket.spent = drained >= bucket.spent ? 0 : static_cast<uint32_t>(bucket.spent - drained);
-  bucket.counted_ms = now_ms;
-  if (bucket.spent + kUnit > limit_.burst * kUnit) return ++over_limit_ % 16 == 0;
-  bucket.spent += static_cast<uint32_t>(kUnit);
-  return true;
+  uint64_t before = bucket.load(std::memory_order_relaxed);
+  while (true) {
+    // What was spent drains at the rate; a bucket that was never used counts as long drained.
+    // Workers read the clock at different times, so another may have been here "later".
+    const auto elapsed_ms = static_cast<int32_t>(now_ms - static_cast<uint32_t>(before));
+    const uint64_t drained =
+        elapsed_ms < 0 && elapsed_ms > -kSkew_ms
+            ? 0
+            : static_cast<uint64_t>(static_cast<uint32_t>(elapsed_ms)) * limit.per_second;
+    uint64_t spent = before >> 32;
+    spent = drained >= spent ? 0 : spent - drained;
+    const bool allowed = spent + kUnit <= limit.burst * kUnit;
+    if (allowed) spent += kUnit;
+    const uint32_t counted_ms =
+        drained == 0 && elapsed_ms < 0 ? static_cast<uint32_t>(before) : now_ms;
+    const uint64_t after = spent << 32 | counted_ms;
+    if (bucket.compare_exchange_weak(before, after, std::memory_order_relaxed)) return allowed;
+  }
+}
+
+ReplyLimiter::ReplyLimiter(const ReplyLimit& limit, const HashKey& hash_key)
+    : limit_(limit), own_(std::make_unique<ReplyBuckets>(hash_key)), buckets_(own_.get()) {}
+
+bool ReplyLimiter::allow(const Ip& source, Instant now) {
+  if (limit_.per_second == 0 || buckets_->spend(source, limit_, now)) return true;
+  return ++over_limit_ % 16 == 0;
 }
 
 }  // namespace turnpike::turn

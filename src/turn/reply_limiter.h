@@ -5,8 +5,10 @@
 // behind a flooded address gets through with its retransmissions.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "base/endpoint.h"
 #include "base/keyed_hash.h"
@@ -19,28 +21,42 @@ struct ReplyLimit {
   uint32_t burst = 0;
 };
 
+// What has been answered to each source, as far as it has not been forgotten. One may serve all
+// workers: which of them a source's packets come to is the kernel's choice.
+class ReplyBuckets {
+ public:
+  explicit ReplyBuckets(const HashKey& hash_key);
+
+  // False when `limit` is used up for `source`. Any thread.
+  bool spend(const Ip& source, const ReplyLimit& limit, Instant now);
+
+ private:
+  static constexpr size_t kBuckets = 32768;
+
+  HashKey hash_key_;
+  // Thousandths of answers in the upper half; in the lower one when they were counted, in
+  // milliseconds modulo 2^32.
+  std::unique_ptr<std::array<std::atomic<uint64_t>, kBuckets>> buckets_;
+};
+
 class ReplyLimiter {
  public:
+  // With buckets of its own.
   ReplyLimiter(const ReplyLimit& limit, const HashKey& hash_key);
+  // `shared` outlives the limiter.
+  ReplyLimiter(const ReplyLimit& limit, ReplyBuckets& shared) : limit_(limit), buckets_(&shared) {}
 
   // What has been counted stays counted.
-  void set_limit(const ReplyLimit& limit);
+  void set_limit(const ReplyLimit& limit) { limit_ = limit; }
 
   // True when an answer to `source` may be sent now. IPv4 counts by address, IPv6 by /56.
   bool allow(const Ip& source, Instant now);
 
  private:
-  // Thousandths of answers, and when they were counted, in milliseconds modulo 2^32.
-  struct Bucket {
-    uint32_t spent = 0;
-    uint32_t counted_ms = 0;
-  };
-  static constexpr size_t kBuckets = 32768;
-
   ReplyLimit limit_;
-  HashKey hash_key_;
   uint32_t over_limit_ = 0;
-  std::vector<Bucket> buckets_;
+  std::unique_ptr<ReplyBuckets> own_;
+  ReplyBuckets* buckets_;
 };
 
 }  // namespace turnpike::turn

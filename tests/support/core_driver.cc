@@ -285,7 +285,7 @@ Received CoreClient::repeat() {
 }
 
 Received CoreClient::allocate(const AddAttributes& add) {
-  const Received answer = request(Method::allocate, [&](stun::MessageBuilder& builder) {
+  Received answer = request(Method::allocate, [&](stun::MessageBuilder& builder) {
     builder.add_requested_transport(17);
     if (add) add(builder);
   });
