@@ -8,7 +8,7 @@ namespace turnpike::turn {
 namespace {
 
 // How far apart the workers' clocks of a turn may be; more is a bucket from long ago.
-constexpr int32_t kSkew_ms = 10'000;
+constexpr int32_t kSkewMs = 10'000;
 
 constexpr uint64_t kUnit = 1000;  // A token in thousandths, so that a millisecond is exact.
 
@@ -35,7 +35,7 @@ bool ReplyBuckets::spend(const Ip& source, const ReplyLimit& limit, Instant now)
     // Workers read the clock at different times, so another may have been here "later".
     const auto elapsed_ms = static_cast<int32_t>(now_ms - static_cast<uint32_t>(before));
     const uint64_t drained =
-        elapsed_ms < 0 && elapsed_ms > -kSkew_ms
+        elapsed_ms < 0 && elapsed_ms > -kSkewMs
             ? 0
             : static_cast<uint64_t>(static_cast<uint32_t>(elapsed_ms)) * limit.per_second;
     uint64_t spent = before >> 32;

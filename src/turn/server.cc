@@ -9,7 +9,6 @@ namespace turnpike::turn {
 namespace {
 
 using stun::Class;
-using stun::ErrorCode;
 using stun::Method;
 
 Outcome handle_authenticated_binding(const AuthenticatedRequest& request, Core& core,
