@@ -410,7 +410,7 @@ run_section() {  # NAME
 }
 
 main() {
-  local chosen=() name install=1 config failed_builds=" "
+  local chosen=() name install=1 config line log failed_builds=" "
   while [ $# -gt 0 ]; do
     case $1 in
       --full) export TURNPIKE_TEST_FULL=1 ;;
@@ -463,7 +463,11 @@ main() {
   say "summary after $((SECONDS - began)) s"
   grep '^short ' "$TOTAL" | sort -u
   grep '^skip ' "$TOTAL"
-  grep '^FAIL ' "$TOTAL"
+  grep '^FAIL ' "$TOTAL" | while read -r line; do
+    echo "$line"
+    log=$(sed -n 's/.*(log: \(.*\))$/\1/p' <<< "$line")
+    [ ! -s "$log" ] || tail -n 15 "$log" | cut -c 1-300 | sed 's/^/    | /'
+  done
   printf '%d passed, %d failed, %d skipped\n' "$(count ok)" "$(count FAIL)" "$(count skip)"
   [ "$(count FAIL)" -eq 0 ]
 }

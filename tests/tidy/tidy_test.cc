@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/source_tree.h"
 #include "tidy/rules.h"
 #include "tidy/scopes.h"
 #include "tidy/source_text.h"
@@ -34,7 +35,7 @@ std::string read(const fs::path& path) {
 }
 
 Tree read_tree() {
-  const fs::path root = TURNPIKE_SOURCE_DIR;
+  const fs::path root = turnpike::testing::source_tree();
   Tree tree;
   for (const char* top : {"src", "include", "tests", "bench", "etc", "docker"}) {
     if (!fs::is_directory(root / top)) continue;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "stun/types.h"
+#include "support/source_tree.h"
 
 namespace turnpike::stun {
 namespace {
@@ -16,7 +17,7 @@ using Registry = std::map<unsigned, std::string>;
 
 // "0x0016,NAME,reference" or "401,Name,reference"; ranges and what is not assigned are left out.
 Registry read_registry(const std::string& file_name) {
-  std::ifstream file(std::string(TURNPIKE_SOURCE_DIR) + "/tests/vectors/" + file_name);
+  std::ifstream file(testing::source_tree() + "/tests/vectors/" + file_name);
   EXPECT_TRUE(file.is_open()) << file_name;
   Registry registry;
   for (std::string line; std::getline(file, line);) {

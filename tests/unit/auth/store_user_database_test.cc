@@ -12,6 +12,7 @@
 #include "auth/store/sqlite_user_store.h"
 #include "auth/store/user_database.h"
 #include "base/hex.h"
+#include "support/source_tree.h"
 #include "unit/auth/store_support.h"
 
 namespace turnpike::auth {
@@ -19,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class UserDatabaseTest : public testing::Test {
+class UserDatabaseTest : public ::testing::Test {
  protected:
   UserDatabase open(UserDatabase::Open how = UserDatabase::Open::create_if_missing) {
     auto database = UserDatabase::open(path_, how);
@@ -45,7 +46,7 @@ constexpr const char* kWholeSchema =
 
 TEST_F(UserDatabaseTest, CreatesExactlyWhatTheSchemaFileSays) {
   std::ostringstream schema;
-  schema << std::ifstream(std::string(TURNPIKE_SOURCE_DIR) + "/etc/schema.sql").rdbuf();
+  schema << std::ifstream(testing::source_tree() + "/etc/schema.sql").rdbuf();
   const std::string by_hand = directory_.path("by_hand");
   run_sql(by_hand, schema.str());
   open();

@@ -8,6 +8,7 @@
 
 #include "config/documents.h"
 #include "config/option.h"
+#include "support/source_tree.h"
 #include "world.h"
 
 namespace turnpike::config {
@@ -66,7 +67,7 @@ constexpr const char* kCoturnOptions[] = {
     "daemon", "pidfile", "proc-user", "proc-group", "ne", "version"};
 
 std::string fixture(const std::string& name) {
-  std::ifstream file(std::string(TURNPIKE_SOURCE_DIR) + "/tests/unit/config/fixtures/" + name);
+  std::ifstream file(testing::source_tree() + "/tests/unit/config/fixtures/" + name);
   std::ostringstream content;
   content << file.rdbuf();
   EXPECT_FALSE(content.str().empty()) << name;

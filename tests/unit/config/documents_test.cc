@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/source_tree.h"
 #include "world.h"
 
 namespace turnpike::config {
@@ -15,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::string source_file(const std::string& path) {
-  std::ifstream file(std::string(TURNPIKE_SOURCE_DIR) + "/" + path);
+  std::ifstream file(testing::source_tree() + "/" + path);
   std::ostringstream content;
   content << file.rdbuf();
   return content.str();

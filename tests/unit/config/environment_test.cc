@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/source_tree.h"
 #include "world.h"
 
 namespace turnpike::config {
@@ -86,12 +87,12 @@ TEST(EnvironmentVariables, OfAKubernetesServiceAreNotOurs) {
 
 TEST(SystemEnvironment, ReadsFilesAndSaysWhyItCannot) {
   const Environment environment = system_environment();
-  EXPECT_TRUE(environment.file_exists(TURNPIKE_SOURCE_DIR "/CMakeLists.txt"));
-  EXPECT_THAT(environment.read_file(TURNPIKE_SOURCE_DIR "/CMakeLists.txt").value(),
+  EXPECT_TRUE(environment.file_exists(testing::source_tree() + "/CMakeLists.txt"));
+  EXPECT_THAT(environment.read_file(testing::source_tree() + "/CMakeLists.txt").value(),
               HasSubstr("project(turnpike"));
-  EXPECT_THAT(environment.read_file(TURNPIKE_SOURCE_DIR "/none").error(),
+  EXPECT_THAT(environment.read_file(testing::source_tree() + "/none").error(),
               HasSubstr("No such file"));
-  EXPECT_EQ(environment.read_file(TURNPIKE_SOURCE_DIR).error(), "it is a directory");
+  EXPECT_EQ(environment.read_file(testing::source_tree()).error(), "it is a directory");
   EXPECT_EQ(environment.read_file("/dev/zero").error(), "it is larger than 4 MiB");
 }
 

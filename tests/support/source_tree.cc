@@ -1,0 +1,7 @@
+#include "support/source_tree.h"
+
+namespace turnpike::testing {
+
+std::string source_tree() { return TURNPIKE_SOURCE_DIR; }
+
+}  // namespace turnpike::testing
