@@ -6,15 +6,16 @@ ROOT=$PWD
 LOGS=$ROOT/build/logs
 
 # The sections in their order, what they need built, and after how many seconds they count as hanging.
-SECTIONS=(format unit tidy vectors sim corpus tsan fuzz loopback interop attacks quickstart lint)
+SECTIONS=(format unit memory tidy vectors sim corpus tsan fuzz loopback interop attacks quickstart lint)
 FULL_SECTIONS=(bare-root)
-declare -A NEEDS=([unit]=asan [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=fuzz
-  [loopback]="asan release" [interop]=asan [attacks]="asan release" [quickstart]=release [lint]=asan)
-declare -A LIMIT=([format]=120 [unit]=600 [tidy]=120 [vectors]=120 [sim]=600 [corpus]=300 [tsan]=600 [fuzz]=600
+declare -A NEEDS=([unit]=asan [memory]=release [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=fuzz
+  [loopback]="asan release" [interop]=asan [attacks]="asan release" [quickstart]=release)
+declare -A LIMIT=([format]=120 [unit]=600 [memory]=120 [tidy]=120 [vectors]=120 [sim]=600 [corpus]=300 [tsan]=600 [fuzz]=600
   [loopback]=600 [interop]=600 [attacks]=600 [quickstart]=900 [lint]=900 [bare-root]=5400)
 declare -A ABOUT=(
   [format]="clang-format on every C++ file"
   [unit]="unit tests, under ASAN and UBSAN"
+  [memory]="what connections and strangers cost in memory, without sanitizers"
   [tidy]="the rules of the source tree: includes, banned calls, lists of files"
   [vectors]="the sample messages of the RFCs and the IANA registries, under ASAN and UBSAN"
   [sim]="the simulation in virtual time, under ASAN and UBSAN"
@@ -102,13 +103,12 @@ threaded_tests() { list_tests "$1" | awk '$2 ~ "^unit/(base|auth|net|relay|serve
 configure_and_build() {  # CONFIGURATION
   local options=() targets=()
   have ccache && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-  case $1 in
-    asan | tsan | fuzz) options+=(-DTURNPIKE_WERROR=ON) ;;
-    release) options+=(-DTURNPIKE_TESTS=OFF) ;;
-  esac
+  options+=(-DTURNPIKE_UNITY=ON -DTURNPIKE_WERROR=ON)
+  # Enough for the lines of a stack trace, and quicker to build.
+  case $1 in asan | tsan) options+=(-DCMAKE_CXX_FLAGS_DEBUG=-g1) ;; esac
   cmake --preset "$1" "${options[@]}" || return 1
   case $1 in
-    release) targets=(turnpike) ;;
+    release) targets=(turnpike net_memory_test) ;;
     tsan) mapfile -t targets < <(threaded_tests tsan | cut -d ' ' -f 1) && targets+=(turnpike) ;;
     fuzz) targets=(tests/fuzz/all) ;;
   esac
@@ -245,6 +245,7 @@ section_format() {
 }
 
 section_unit() { run_folder asan unit; }
+section_memory() { list_tests release | awk '$1 == "net_memory_test" { print $1, $3 }' | run_lines; }
 section_tidy() { run_folder asan tidy; }
 section_vectors() { run_folder asan vectors; }
 section_sim() {
@@ -338,11 +339,12 @@ changed_files() {
 
 section_lint() {
   have clang-tidy || { echo "skip lint: clang-tidy is not installed" && return; }
-  [ -e build/asan/compile_commands.json ] || { echo "skip lint: nothing is configured" && return; }
+  # A configuration of its own, since the others compile files in batches.
+  cmake --preset debug > "$LOGS/lint-configure.log" 2>&1 || { echo "FAIL lint: configure (log: $LOGS/lint-configure.log)" && return; }
   local all count most=20
   exec 3>&1
   all=$(changed_files | grep -E '\.cc$' | while read -r file; do
-    grep -qF "/$file\"" build/asan/compile_commands.json && echo "$file"
+    grep -qF "/$file\"" build/debug/compile_commands.json && echo "$file"
   done)
   count=$(printf '%s' "$all" | grep -c .)
   if full || [ "$count" -le "$most" ]; then
@@ -354,7 +356,7 @@ section_lint() {
   fi
   lint_one() {
     local log=$LOGS/lint-${1//\//-}.log
-    if timeout 300 clang-tidy -quiet -p build/asan --warnings-as-errors='*' "$1" > "$log" 2>&1 < /dev/null; then
+    if timeout 300 clang-tidy -quiet -p build/debug --warnings-as-errors='*' "$1" > "$log" 2>&1 < /dev/null; then
       echo "ok lint: $1"
     else
       echo "FAIL lint: $1 (log: $log)"

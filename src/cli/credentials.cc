@@ -18,7 +18,7 @@ constexpr const char* kCommand = "turnpike credentials";
 constexpr int64_t kDefaultTtlSeconds = int64_t{24} * 60 * 60;
 constexpr int64_t kMaxTtlSeconds = int64_t{10} * 366 * 24 * 60 * 60;
 
-CommandSyntax make_syntax() {
+CommandSyntax credentials_syntax() {
   CommandSyntax syntax{
       .name = kCommand,
       .synopsis = "--host HOST --user USER [OPTION ...]",
@@ -129,7 +129,7 @@ std::optional<std::string> take_user(const ParsedOptions& options, IceServer& se
 }  // namespace
 
 int credentials(Arguments arguments) {
-  const ParsedOptions options = parse_options(make_syntax(), arguments);
+  const ParsedOptions options = parse_options(credentials_syntax(), arguments);
   if (options.exit_code) return *options.exit_code;
   IceServer server;
   if (auto problem = take_server(options, server)) return fail(kCommand, *problem, kExitUsage);

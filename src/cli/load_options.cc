@@ -36,7 +36,7 @@ constexpr const char* kAbout =
     "\n"
     "Exit codes: 0 done; 1 not all clients were set up, or data was damaged; 2 wrong options.";
 
-CommandSyntax make_syntax() {
+CommandSyntax load_syntax() {
   CommandSyntax syntax{
       .name = kLoadCommand,
       .synopsis = "--host HOST --user USER --password PASSWORD --shape SHAPE [OPTION ...]",
@@ -208,7 +208,7 @@ std::string_view name(Direction direction) {
 }
 
 Result<LoadOptions, int> parse_load_options(Arguments arguments) {
-  const ParsedOptions given = parse_options(make_syntax(), arguments);
+  const ParsedOptions given = parse_options(load_syntax(), arguments);
   if (given.exit_code) return unexpected(*given.exit_code);
   LoadOptions options;
   if (const auto problem = take_options(given, options)) {

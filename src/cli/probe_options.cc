@@ -8,7 +8,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-CommandSyntax make_syntax() {
+CommandSyntax probe_syntax() {
   CommandSyntax syntax{.name = kProbeCommand,
                        .synopsis =
                            "--host HOST --user USER --password PASSWORD [OPTION ...]\n"
@@ -55,7 +55,7 @@ Problem take_options(const ParsedOptions& given, ProbeOptions& options) {
 }  // namespace
 
 Result<ProbeOptions, int> parse_probe_options(Arguments arguments) {
-  const ParsedOptions given = parse_options(make_syntax(), arguments);
+  const ParsedOptions given = parse_options(probe_syntax(), arguments);
   if (given.exit_code) return unexpected(*given.exit_code);
   ProbeOptions options;
   if (const auto problem = take_options(given, options)) {

@@ -110,10 +110,10 @@ std::vector<const ProbeCheck*> ProbeReport::checks() const {
 }
 
 ProbeExit exit_of(const ProbeReport& report) {
-  using State = ProbeCheck::State;
+  using Outcome = ProbeCheck::State;
   // A server that answers no Binding requests relays all the same, so where relays could be tried
   // they decide.
-  const bool tried_relays = report.relays && report.allocate.state != State::not_run;
+  const bool tried_relays = report.relays && report.allocate.state != Outcome::not_run;
   const std::vector<const ProbeCheck*> deciding =
       tried_relays
           ? std::vector<const ProbeCheck*>{&report.allocate, &report.permission, &report.channel,
@@ -121,11 +121,11 @@ ProbeExit exit_of(const ProbeReport& report) {
           : std::vector<const ProbeCheck*>{&report.binding};
   ProbeExit exit = ProbeExit::ok;
   for (const ProbeCheck* check : deciding) {
-    if (check->state == State::failed) {
+    if (check->state == Outcome::failed) {
       return check->problem ? check->problem->exit : ProbeExit::failure;
     }
-    if (check->state == State::forbidden) exit = ProbeExit::peer_forbidden;
-    if (check->state == State::not_run && exit == ProbeExit::ok) exit = ProbeExit::failure;
+    if (check->state == Outcome::forbidden) exit = ProbeExit::peer_forbidden;
+    if (check->state == Outcome::not_run && exit == ProbeExit::ok) exit = ProbeExit::failure;
   }
   return exit;
 }

@@ -27,7 +27,7 @@ CommandSyntax syntax_for(const std::string& verb, const std::string& about, Gene
   return syntax;
 }
 
-int add(Arguments arguments) {
+int add_secret(Arguments arguments) {
   CommandSyntax syntax = syntax_for(
       "add",
       "Adds a shared secret for time-limited users. Several may be in force, so that one "
@@ -53,7 +53,7 @@ int add(Arguments arguments) {
   return kExitOk;
 }
 
-int remove(Arguments arguments) {
+int remove_secret(Arguments arguments) {
   CommandSyntax syntax =
       syntax_for("remove", "Removes a shared secret: what was made with it is no longer good.",
                  Generation::not_offered);
@@ -95,7 +95,7 @@ void print_secrets_as_json(const std::vector<auth::StoredSecret>& secrets) {
   std::fputs(out.c_str(), stdout);
 }
 
-int list(Arguments arguments) {
+int list_secret(Arguments arguments) {
   CommandSyntax syntax{.name = "turnpike secret list",
                        .synopsis = "[OPTION ...]",
                        .about = "Lists the shared secrets of the database, readable as they are.",
@@ -125,9 +125,9 @@ int list(Arguments arguments) {
 
 int secret(Arguments arguments) {
   constexpr std::array kVerbs = {
-      Subcommand{"add", add, "add a shared secret"},
-      Subcommand{"remove", remove, "remove a shared secret"},
-      Subcommand{"list", list, "list shared secrets"},
+      Subcommand{"add", add_secret, "add a shared secret"},
+      Subcommand{"remove", remove_secret, "remove a shared secret"},
+      Subcommand{"list", list_secret, "list shared secrets"},
   };
   return run_subcommand("turnpike secret", kVerbs, arguments);
 }

@@ -44,7 +44,7 @@ Result<std::string, std::string> user_name(const ParsedOptions& options) {
   return name;
 }
 
-int add(Arguments arguments) {
+int add_user(Arguments arguments) {
   CommandSyntax syntax =
       syntax_for("add",
                  "Adds a user to the database, or gives an existing one a new password. A running "
@@ -73,7 +73,7 @@ int add(Arguments arguments) {
   return kExitOk;
 }
 
-int remove(Arguments arguments) {
+int remove_user(Arguments arguments) {
   CommandSyntax syntax =
       syntax_for("remove",
                  "Removes a user from the database. A running server notices within a second; the "
@@ -138,7 +138,7 @@ void print_users_as_json(const std::vector<auth::StoredUser>& users) {
   std::fputs(out.c_str(), stdout);
 }
 
-int list(Arguments arguments) {
+int list_user(Arguments arguments) {
   CommandSyntax syntax{.name = "turnpike user list",
                        .synopsis = "[OPTION ...]",
                        .about =
@@ -191,9 +191,9 @@ int key(Arguments arguments) {
 
 int user(Arguments arguments) {
   constexpr std::array kVerbs = {
-      Subcommand{"add", add, "add a user or change a password"},
-      Subcommand{"remove", remove, "remove a user"},
-      Subcommand{"list", list, "list users"},
+      Subcommand{"add", add_user, "add a user or change a password"},
+      Subcommand{"remove", remove_user, "remove a user"},
+      Subcommand{"list", list_user, "list users"},
       Subcommand{"key", key, "print the keys of a name, realm and password"},
   };
   return run_subcommand("turnpike user", kVerbs, arguments);

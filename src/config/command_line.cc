@@ -11,7 +11,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-const Place kCommandLine{"command line", 0};
+const Place kTyped{"command line", 0};
 
 // The value of a switch that stands alone; no argument can hold a NUL.
 const std::string kBare(1, '\0');
@@ -75,9 +75,9 @@ std::vector<std::string> join_values(std::span<const std::string> arguments,
     const bool has_value =
         i + 1 < arguments.size() && (arguments[i + 1] == "-" || !arguments[i + 1].starts_with('-'));
     if (!has_value) {
-      errors.push_back(problem_at(kCommandLine, "option '" + printable(argument) +
-                                                    "' lacks its value (one that begins with '-' "
-                                                    "is written --name=value)"));
+      errors.push_back(problem_at(kTyped, "option '" + printable(argument) +
+                                              "' lacks its value (one that begins with '-' "
+                                              "is written --name=value)"));
       continue;
     }
     ++i;
@@ -119,11 +119,11 @@ std::vector<po::option> parse_all(std::vector<std::string> arguments,
       // what() may quote the value, so we say it in our own words.
       const std::string option = error.get_option_name();
       errors.push_back(problem_at(
-          kCommandLine,
+          kTyped,
           "option '" + printable(option) + "' has an empty value, or one that it does not take"));
       if (!remove_culprit(arguments, option)) return {};
     } catch (const po::error&) {
-      errors.push_back(problem_at(kCommandLine, "the arguments cannot be understood"));
+      errors.push_back(problem_at(kTyped, "the arguments cannot be understood"));
       return {};
     }
   }
@@ -131,7 +131,7 @@ std::vector<po::option> parse_all(std::vector<std::string> arguments,
 
 void add_unknown(const po::option& parsed, std::vector<Problem>& errors) {
   const std::string& name = parsed.string_key;
-  Problem problem = problem_at(kCommandLine, "unknown option '" + printable(name) + "'");
+  Problem problem = problem_at(kTyped, "unknown option '" + printable(name) + "'");
   problem.suggestion = nearest_option(name);
   errors.push_back(std::move(problem));
 }
@@ -140,7 +140,7 @@ Setting to_setting(const po::option& parsed) {
   const std::string& key = parsed.string_key;
   const Option* option =
       key.size() == 2 && key.front() == '-' ? find_option_by_letter(key.back()) : find_option(key);
-  Setting setting{option != nullptr ? std::string(option->name) : key, {}, kCommandLine};
+  Setting setting{option != nullptr ? std::string(option->name) : key, {}, kTyped};
   if (!parsed.value.empty() && parsed.value.front() != kBare) setting.value = parsed.value.front();
   return setting;
 }
@@ -157,7 +157,7 @@ std::vector<Setting> parse_command_line(std::span<const std::string> arguments,
       // It may be a password that lost its option, so it is not repeated here. Behind an unknown
       // option it is most likely that one's value.
       if (!after_unknown) {
-        errors.push_back(problem_at(kCommandLine, "an argument belongs to no option"));
+        errors.push_back(problem_at(kTyped, "an argument belongs to no option"));
       }
       after_unknown = false;
       continue;

@@ -91,7 +91,7 @@ constexpr Option kLog[] = {
      .apply = set_text<&Config::pidfile_path>},
 };
 
-constexpr Option kCommandLine[] = {
+constexpr Option kCommandLineOnly[] = {
     {.name = "config",
      .letter = 'c',
      .origin = Origin::ours,
@@ -123,7 +123,7 @@ std::span<const Option> log_options() {
   return kLog;
 }
 std::span<const Option> command_line_options() {
-  return kCommandLine;
+  return kCommandLineOnly;
 }
 
 }  // namespace turnpike::config

@@ -22,7 +22,7 @@ constexpr Option refused(std::string_view name, std::string_view placeholder, st
           .support = Support::refused};
 }
 
-constexpr std::string_view kOldTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
+constexpr std::string_view kUnsafeTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
 constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
 constexpr std::string_view kProxy = "the PROXY protocol is not served yet";
 constexpr std::string_view kRfc5780 = "RFC 5780 (NAT behaviour discovery) is not served yet";
@@ -50,8 +50,8 @@ constexpr Option kRefused[] = {
     // Transports.
     refused_flag("no-udp-relay", "UDP is the only transport that is relayed yet"),
     refused_flag("raw-public-keys", "clients verify certificates; remove the line"),
-    refused_flag("tlsv1", kOldTls),
-    refused_flag("tlsv1_1", kOldTls),
+    refused_flag("tlsv1", kUnsafeTls),
+    refused_flag("tlsv1_1", kUnsafeTls),
     refused("dh-file", "FILE", kDh),
     refused_flag("dh566", kDh),
     refused_flag("dh1066", kDh),

@@ -13,20 +13,20 @@
 namespace turnpike::config {
 namespace {
 
-using Refusal = unexpected<std::string>;
+using ReadFailure = unexpected<std::string>;
 
 Result<std::string, std::string> read_whole_file(const std::string& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return Refusal("it is a directory");
+  if (std::filesystem::is_directory(path, error)) return ReadFailure("it is a directory");
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Refusal(std::strerror(errno));
+  if (!file) return ReadFailure(std::strerror(errno));
   // One byte more than allowed shows that there is more; a pipe has no size to ask for.
   std::string content(kMaxFileSize + 1, '\0');
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  if (file.bad()) return Refusal("reading failed");
+  if (file.bad()) return ReadFailure("reading failed");
   content.resize(static_cast<size_t>(file.gcount()));
-  if (content.size() > kMaxFileSize) return Refusal("it is larger than 4 MiB");
+  if (content.size() > kMaxFileSize) return ReadFailure("it is larger than 4 MiB");
   return content;
 }
 

@@ -11,7 +11,7 @@ namespace turnpike::net {
 namespace {
 
 // Most reads find a few messages, and each one asked for costs a little to prepare.
-constexpr size_t kMessagesPerCall = 16;
+constexpr size_t kReceivesPerCall = 16;
 
 struct alignas(cmsghdr) RxControl {
   std::array<uint8_t, CMSG_SPACE(sizeof(in6_pktinfo)) + 4 * CMSG_SPACE(sizeof(int))> bytes;
@@ -27,10 +27,10 @@ Value read_value(const cmsghdr* c) {
 }  // namespace
 
 struct UdpReceiver::Arrays {
-  std::array<mmsghdr, kMessagesPerCall> messages{};
-  std::array<iovec, kMessagesPerCall> slots{};
-  std::array<SockAddr, kMessagesPerCall> sources{};
-  std::array<RxControl, kMessagesPerCall> controls{};
+  std::array<mmsghdr, kReceivesPerCall> messages{};
+  std::array<iovec, kReceivesPerCall> slots{};
+  std::array<SockAddr, kReceivesPerCall> sources{};
+  std::array<RxControl, kReceivesPerCall> controls{};
 };
 
 struct UdpReceiver::Ancillary {
@@ -43,7 +43,7 @@ struct UdpReceiver::Ancillary {
 
 UdpReceiver::UdpReceiver(IoCounters& counters, std::vector<IcmpError>& errors)
     : counters_(counters), errors_(errors), arrays_(std::make_unique<Arrays>()) {
-  for (size_t i = 0; i < kMessagesPerCall; ++i) {
+  for (size_t i = 0; i < kReceivesPerCall; ++i) {
     msghdr& header = arrays_->messages[i].msg_hdr;
     header.msg_name = &arrays_->sources[i];
     header.msg_iov = &arrays_->slots[i];
@@ -59,7 +59,7 @@ std::span<const RxDatagram> UdpReceiver::receive(UdpSocket& socket, RxSlab& slab
   const size_t slot_size = socket.joins_received() ? RxSlab::kLargeSlot : slab.small_slot();
   for (size_t total = 0; total < DatagramIo::kMaxMessages;) {
     const size_t want =
-        std::min({kMessagesPerCall, DatagramIo::kMaxMessages - total, slab.slots_left(slot_size)});
+        std::min({kReceivesPerCall, DatagramIo::kMaxMessages - total, slab.slots_left(slot_size)});
     if (want == 0) {
       counters_.rx_no_room.add();
       break;

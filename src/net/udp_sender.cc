@@ -9,7 +9,7 @@
 namespace turnpike::net {
 namespace {
 
-constexpr size_t kMessagesPerCall = 64;
+constexpr size_t kSendsPerCall = 64;
 constexpr size_t kPartsPerCall = 1024;
 constexpr size_t kPartsPerItem = 2;  // Header and payload.
 static_assert(kPartsPerCall >= TxBatch::kMaxRunLength * kPartsPerItem);
@@ -47,10 +47,10 @@ bool needs_df_scope(const TxItem& item) {
 }  // namespace
 
 struct UdpSender::Arrays {
-  std::array<mmsghdr, kMessagesPerCall> messages{};
-  std::array<SockAddr, kMessagesPerCall> destinations{};
-  std::array<TxControl, kMessagesPerCall> controls{};
-  std::array<Piece, kMessagesPerCall> pieces{};
+  std::array<mmsghdr, kSendsPerCall> messages{};
+  std::array<SockAddr, kSendsPerCall> destinations{};
+  std::array<TxControl, kSendsPerCall> controls{};
+  std::array<Piece, kSendsPerCall> pieces{};
   std::array<iovec, kPartsPerCall> parts{};
   size_t messages_used = 0;
   size_t parts_used = 0;
@@ -93,7 +93,7 @@ void UdpSender::fill_chunk(const TxBatch& batch, const UdpSocket& socket, Cursor
   Arrays& a = *arrays_;
   a.messages_used = 0;
   a.parts_used = 0;
-  while (cursor.run != TxBatch::kNone && a.messages_used < kMessagesPerCall) {
+  while (cursor.run != TxBatch::kNone && a.messages_used < kSendsPerCall) {
     const TxBatch::Run& run = batch.run(cursor.run);
     const TxItem& first = batch.item(cursor.item);
     if (a.messages_used == 0) a.df_scope = needs_df_scope(first);

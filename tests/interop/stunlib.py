@@ -212,16 +212,35 @@ class Timeout(Exception):
     """The server did not answer a request."""
 
 
+_seen_tuples = set()
+
+
+def connected_socket(server, source=None, source_port=0):
+    """A UDP socket to the server. A port that the kernel hands out a second time is passed over: on the server it may
+    still be the five-tuple of an earlier client's allocation."""
+    family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+    passed_over = []
+    while True:
+        one = socket.socket(family, socket.SOCK_DGRAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        if source or source_port:
+            one.bind((source or ("::" if family == socket.AF_INET6 else "0.0.0.0"), source_port))
+        one.connect(server)
+        pair = tuple(server[:2]), one.getsockname()[:2]
+        if source_port or pair not in _seen_tuples:
+            break
+        passed_over.append(one)
+    _seen_tuples.add(pair)
+    for other in passed_over:
+        other.close()
+    return one
+
+
 class Client:
     """One five-tuple. Requests are repeated until they are answered; everything else that arrives is kept."""
 
     def __init__(self, server, user=b"user", password=b"password", source=None, source_port=0):
-        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        if source or source_port:
-            self.socket.bind((source or ("::" if family == socket.AF_INET6 else "0.0.0.0"), source_port))
-        self.socket.connect(server)
+        self.socket = connected_socket(server, source, source_port)
         self.user, self.password = user, password
         self.realm = self.nonce = self.key = None
         self.algorithms = None

@@ -27,13 +27,6 @@ size_t heap_bytes() {
   return info.uordblks + info.hblkhd;
 }
 
-// Sanitizers bring an allocator of their own, which doesn't tell.
-bool heap_is_measurable() {
-  const size_t before = heap_bytes();
-  const auto probe = std::make_unique<Bytes>(100'000);
-  return heap_bytes() >= before + probe->size();
-}
-
 std::shared_ptr<const TlsContext> shared_context() {
   static const auto context = TlsContext::make({}, nullptr).value();
   return context;
@@ -54,7 +47,6 @@ void use(TlsChannel& channel, int version) {
 }
 
 void measure_tls(int version, const char* name) {
-  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
   std::vector<std::unique_ptr<TlsChannel>> channels;
   channels.reserve(kChannels);
   {
@@ -98,14 +90,12 @@ size_t stalled_handshake_bytes(size_t missing) {
 }
 
 TEST(TlsMemory, ClientThatStopsInItsHelloCostsWhatItHasSent) {
-  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
   const size_t each = stalled_handshake_bytes(1);
   std::printf("TLS: %zu bytes per unfinished ClientHello\n", each);
   EXPECT_LE(each, 1024U);
 }
 
 TEST(TlsMemory, ClientThatStopsAfterItsHelloIsBounded) {
-  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
   const size_t each = stalled_handshake_bytes(0);
   std::printf("TLS: %zu bytes per handshake that stops after the ClientHello\n", each);
   EXPECT_LE(each, 64U * 1024);
@@ -143,7 +133,6 @@ struct DtlsWorker {
 };
 
 TEST(TlsMemory, IdleDtlsChannelIsSmall) {
-  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
   DtlsWorker worker;
   std::vector<std::unique_ptr<DtlsChannel>> channels;
   channels.reserve(kChannels);
@@ -159,7 +148,6 @@ TEST(TlsMemory, IdleDtlsChannelIsSmall) {
 }
 
 TEST(TlsMemory, ForgedRecordsOfTheNextEpochFillNoQueue) {
-  if (!heap_is_measurable()) GTEST_SKIP() << "this allocator doesn't tell";
   DtlsWorker worker;
   const Endpoint address{Ip::v4(0xc0000201), 1};
   DtlsClient client;
