@@ -47,6 +47,10 @@ uint32_t share(uint32_t whole, uint32_t parts, uint32_t index) {
   return whole / parts + (index < whole % parts ? 1 : 0);
 }
 
+long as_seconds(Duration time) {
+  return static_cast<long>(std::chrono::duration_cast<seconds>(time).count());
+}
+
 // The threads and the points where they meet.
 class LoadRun {
  public:
@@ -104,19 +108,36 @@ class LoadRun {
     wait_until(times_.measure_from);
     report.begin = usage_of(options_);
     const Duration own_before = own_cpu();
-    wait_until(times_.end);
+    wait_for_end(report.begin);
     report.end = usage_of(options_);
     report.own_cpu = own_cpu() - own_before;
+  }
+
+  // With a line that tells a person how far it is.
+  void wait_for_end(const std::optional<ServerUsage>& begin) const {
+    const bool watched = !options_.json && isatty(STDERR_FILENO) == 1;
+    for (Instant next = times_.measure_from + seconds(1); watched && next < times_.end;
+         next += seconds(1)) {
+      wait_until(next);
+      std::fprintf(stderr, "\r%ld of %ld s", as_seconds(next - times_.measure_from),
+                   as_seconds(options_.duration));
+      const auto usage = usage_of(options_);
+      if (usage && begin) {
+        const double share =
+            std::chrono::duration<double>(usage->cpu - begin->cpu) / (next - times_.measure_from);
+        std::fprintf(stderr, ", server CPU %.0f %%  ", share * 100);
+      }
+    }
+    wait_until(times_.end);
+    if (watched) std::fputs("\r\033[K", stderr);
   }
 
   void add_up(LoadReport& report) const {
     for (const auto& work : works_) {
       report.stats.merge(work->stats());
-      const net::IoCounters& io = work->counters();
-      report.own_drops.sending += io.tx_drop_would_block.get() + io.tx_drop_no_buffers.get() +
-                                  io.tx_drop_too_big.get() + io.tx_drop_unreachable.get() +
-                                  io.tx_drop_not_permitted.get() + io.tx_drop_other.get();
-      report.own_drops.receiving += io.rx_drop_queue_full.get() + io.rx_drop_truncated.get();
+      const OwnDrops drops = work->own_drops();
+      report.own_drops.sending += drops.sending;
+      report.own_drops.receiving += drops.receiving;
     }
   }
 

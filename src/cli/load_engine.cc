@@ -11,6 +11,7 @@ constexpr size_t kArenaChunk = size_t{256} * 1024;
 // A client that is slow for a moment must not lose what waits for it: a burst of video and more.
 constexpr int kSeatBuffer = 256 * 1024;
 constexpr int kPeerBuffer = 8 * 1024 * 1024;
+constexpr Duration kLinkPeriod = milliseconds(100);
 
 }  // namespace
 
@@ -18,10 +19,20 @@ LoadEngine::LoadEngine(const LoadOptions& options, const Target& target, const I
     : options_(options),
       target_(target),
       peer_ip_(peer_ip),
-      settings_{.credentials = options.target.credentials},
+      settings_{.credentials = options.target.credentials,
+                .delivery = is_stream(options.target.transport) ? stun::Delivery::reliable
+                                                                : stun::Delivery::unreliable},
       now_(net::monotonic_now()),
       io_(random_.hash_key()),
-      batch_(random_.hash_key()) {}
+      batch_(random_.hash_key()),
+      link_settings_{.transport = options.target.transport,
+                     .server = target.server,
+                     .host = options.target.host,
+                     .tls = options.tls} {
+  if (options.target.transport != Transport::udp) {
+    link_timer_ = loop_.every(kLinkPeriod, [this] { look_after_links(); });
+  }
+}
 
 std::optional<net::SysError> LoadEngine::open_peers(uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) {
@@ -51,6 +62,38 @@ Result<LoadEngine::SeatId, net::SysError> LoadEngine::open_seat() {
 }
 
 std::optional<net::SysError> LoadEngine::reopen_seat(SeatId id) {
+  const bool plain = options_.target.transport == Transport::udp;
+  if (auto error = plain ? open_socket(id) : open_link(id)) return error;
+  seats_[id]->session.emplace(settings_, random_);
+  return {};
+}
+
+std::optional<net::SysError> LoadEngine::open_link(SeatId id) {
+  auto link = LoadLink::open(link_settings_, loop_, link_counters_, [this, id](ByteView packet) {
+    now_ = net::monotonic_now();
+    call(id, [&](client::TurnSession& session, Instant now, client::Output& out) {
+      session.on_packet(now, packet, out);
+    });
+  });
+  if (!link) return link.error();
+  Seat& seat = *seats_[id];
+  if (seat.link) retired_.push_back(std::move(seat.link));
+  seat.link = std::move(*link);
+  return {};
+}
+
+void LoadEngine::look_after_links() {
+  for (SeatId id = 0; id < seats_.size(); ++id) {
+    LoadLink* link = seats_[id]->link.get();
+    if (link == nullptr) continue;
+    link->on_time();
+    if (!link->broken()) continue;
+    retired_.push_back(std::move(seats_[id]->link));
+    on_broken(id);
+  }
+}
+
+std::optional<net::SysError> LoadEngine::open_socket(SeatId id) {
   auto socket = net::open_udp_socket(
       {.gro = true, .gso = options_.gso, .receive_buffer = kSeatBuffer, .send_buffer = kSeatBuffer},
       {any_address(target_.server.ip.family()), 0});
@@ -59,7 +102,6 @@ std::optional<net::SysError> LoadEngine::reopen_seat(SeatId id) {
   seat.watch.reset();
   seat.socket = std::move(*socket);
   seat.watch = loop_.watch(seat.socket.fd(), [this, id] { receive_for_seat(id); });
-  seat.session.emplace(settings_, random_);
   return {};
 }
 
@@ -95,7 +137,15 @@ ByteSpan LoadEngine::packet(size_t size) {
 }
 
 void LoadEngine::send_to_server(SeatId id, ByteView packet) {
-  batch_.add({.socket = &seats_[id]->socket, .destination = target_.server, .payload = packet});
+  Seat& seat = *seats_[id];
+  if (options_.target.transport != Transport::udp) {
+    if (!seat.link) return;  // It broke.
+    seat.link->send(packet);
+    if (!seat.has_unsent) unsent_.push_back(id);
+    seat.has_unsent = true;
+    return;
+  }
+  batch_.add({.socket = &seat.socket, .destination = target_.server, .payload = packet});
 }
 
 void LoadEngine::send_from_peer(size_t peer, const Endpoint& to, ByteView packet) {
@@ -113,10 +163,27 @@ void LoadEngine::turn(Instant wake) {
 }
 
 void LoadEngine::flush() {
+  for (const SeatId id : unsent_) {
+    seats_[id]->has_unsent = false;
+    if (seats_[id]->link) seats_[id]->link->flush();
+  }
+  unsent_.clear();
+  retired_.clear();
   io_.send(batch_, now_);
   slab_.reset();
   arena_chunk_ = 0;
   arena_used_ = 0;
+}
+
+OwnDrops LoadEngine::own_drops() const {
+  OwnDrops drops;
+  for (const net::IoCounters* io : {&io_.counters(), &link_counters_}) {
+    drops.sending += io->tx_drop_would_block.get() + io->tx_drop_no_buffers.get() +
+                     io->tx_drop_too_big.get() + io->tx_drop_unreachable.get() +
+                     io->tx_drop_not_permitted.get() + io->tx_drop_other.get();
+    drops.receiving += io->rx_drop_queue_full.get() + io->rx_drop_truncated.get();
+  }
+  return drops;
 }
 
 void LoadEngine::receive_for_seat(SeatId id) {

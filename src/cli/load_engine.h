@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "base/random.h"
+#include "cli/load_link.h"
 #include "cli/load_options.h"
+#include "cli/load_stats.h"
 #include "client/turn_session.h"
 #include "net/event_loop.h"
 #include "net/socket_datagram_io.h"
@@ -30,6 +32,8 @@ class LoadEngine {
   // Called from turn(). Views live until turn() returns.
   std::function<void(SeatId, const client::Event&)> on_event;
   std::function<void(size_t peer, const net::RxDatagram&)> on_peer;
+  // The connection of a client broke, which is told once. It may be reopened from here.
+  std::function<void(SeatId)> on_broken;
 
   std::optional<net::SysError> open_peers(uint32_t count);
   [[nodiscard]] const Endpoint& peer_address(size_t peer) const {
@@ -62,12 +66,14 @@ class LoadEngine {
   // Sends what was written since the last turn.
   void flush();
 
-  [[nodiscard]] const net::IoCounters& counters() const { return io_.counters(); }
+  [[nodiscard]] OwnDrops own_drops() const;
 
  private:
   struct Seat {
-    net::UdpSocket socket;
-    net::Watch watch;  // After the socket: it goes first.
+    net::UdpSocket socket;  // One of these two.
+    std::unique_ptr<LoadLink> link;
+    bool has_unsent = false;  // The link has; it is named in unsent_.
+    net::Watch watch;         // After the socket: it goes first.
     std::optional<client::TurnSession> session;
     Instant scheduled = Instant::max();  // The earliest entry in due_ for it.
   };
@@ -81,6 +87,9 @@ class LoadEngine {
     bool operator>(const Due& other) const { return at > other.at; }
   };
 
+  std::optional<net::SysError> open_socket(SeatId id);
+  std::optional<net::SysError> open_link(SeatId id);
+  void look_after_links();
   void receive_for_seat(SeatId id);
   void receive_for_peer(size_t peer);
   void schedule(SeatId id);
@@ -100,6 +109,11 @@ class LoadEngine {
   net::SocketDatagramIo io_;
   net::TxBatch batch_;
   net::RxSlab slab_;
+  LoadLinkSettings link_settings_;
+  net::IoCounters link_counters_;
+  net::Watch link_timer_;
+  std::vector<SeatId> unsent_;
+  std::vector<std::unique_ptr<LoadLink>> retired_;  // May still be on the stack.
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::unique_ptr<Seat>> seats_;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;

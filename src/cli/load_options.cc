@@ -12,6 +12,12 @@ namespace po = boost::program_options;
 
 constexpr std::array kShapes = {LoadShape::voice, LoadShape::video, LoadShape::flood,
                                 LoadShape::churn, LoadShape::idle,  LoadShape::binding};
+constexpr std::array kTransports = {Transport::udp, Transport::tcp, Transport::tls,
+                                    Transport::dtls};
+std::string_view name(Transport transport) {
+  return to_string(transport);
+}
+
 constexpr std::array kDirections = {Direction::up, Direction::down, Direction::echo};
 
 constexpr const char* kAbout =
@@ -47,6 +53,10 @@ CommandSyntax load_syntax() {
   auto add = syntax.options.add_options();
   add("shape", po::value<std::string>()->default_value("voice"),
       "voice, video, flood, churn, idle or binding");
+  add("transport", po::value<std::string>(),
+      "udp, tcp, tls or dtls between clients and server, unless the URI says");
+  add("verify", po::bool_switch(),
+      "with tls and dtls: the server's certificate must be valid for the host");
   add("clients,n", po::value<int64_t>(), "number of clients (default 10)");
   add("threads", po::value<int64_t>(), "threads that share them (default 1)");
   add("duration", po::value<int64_t>(), "seconds to measure (default 10)");
@@ -139,6 +149,20 @@ Problem take_numbers(const ParsedOptions& given, Numbers& n) {
   return {};
 }
 
+Problem take_transport(const ParsedOptions& given, LoadOptions& options) {
+  if (auto problem = take_word(given, "transport", kTransports, options.target.transport)) {
+    return problem;
+  }
+  const Transport transport = options.target.transport;
+  if (transport == Transport::udp || transport == Transport::tcp) return {};
+  const auto verify =
+      given.values["verify"].as<bool>() ? net::TlsVerify::by_system : net::TlsVerify::none;
+  auto made = net::TlsClientContext::make(verify);
+  if (!made) return "TLS: " + made.error();
+  options.tls = std::move(*made);
+  return {};
+}
+
 Problem take_options(const ParsedOptions& given, LoadOptions& options) {
   if (auto problem = take_word(given, "shape", kShapes, options.shape)) return problem;
   set_traffic(options);
@@ -172,7 +196,8 @@ Problem take_options(const ParsedOptions& given, LoadOptions& options) {
     options.peer_ip = Ip::parse(given.text("peer-ip"));
     if (!options.peer_ip) return "--peer-ip must be an IP address";
   }
-  return take_target_options(given, options.target);
+  if (auto problem = take_target_options(given, options.target)) return problem;
+  return take_transport(given, options);
 }
 
 }  // namespace

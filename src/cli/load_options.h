@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/target_options.h"
+#include "net/tls_client.h"
 
 namespace turnpike::cli {
 
@@ -46,6 +48,7 @@ struct LoadOptions {
   uint32_t peers = 16;        // Their number in each thread.
   bool gso = false;
   std::optional<int> server_pid;
+  std::shared_ptr<const net::TlsClientContext> tls;  // Set for TLS and DTLS.
   bool json = false;
 };
 

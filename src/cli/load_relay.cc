@@ -27,6 +27,7 @@ RelayLoad::RelayLoad(const LoadOptions& options, const Target& target, const Loa
       engine_(options, target, part.peer_ip),
       clients_(part.clients) {
   engine_.on_event = [this](SeatId id, const client::Event& event) { on_event(id, event); };
+  engine_.on_broken = [this](SeatId id) { on_broken(id); };
   engine_.on_peer = [this](size_t peer, const net::RxDatagram& datagram) {
     on_peer(peer, datagram);
   };
@@ -72,6 +73,15 @@ void RelayLoad::give_up(SeatId id, const RequestFailed& failure) {
   }
   stats_.fail(failure);
   if (client.state == State::asking) ++decided_;
+  client.state = State::failed;
+}
+
+void RelayLoad::on_broken(SeatId id) {
+  Client& client = clients_[id];
+  if (client.state == State::failed) return;
+  ++stats_.failures["connection lost"];
+  if (client.state == State::asking) ++decided_;
+  if (client.state == State::ready) ++stats_.lost_allocations;
   client.state = State::failed;
 }
 

@@ -18,7 +18,7 @@ class RelayLoad final : public LoadWork {
   void run(const LoadTimes& times) override;
   void tear_down() override;
   [[nodiscard]] const LoadStats& stats() const override { return stats_; }
-  [[nodiscard]] const net::IoCounters& counters() const override { return engine_.counters(); }
+  [[nodiscard]] OwnDrops own_drops() const override { return engine_.own_drops(); }
 
  private:
   using SeatId = LoadEngine::SeatId;
@@ -42,6 +42,7 @@ class RelayLoad final : public LoadWork {
   [[nodiscard]] size_t peer_of(SeatId id) const { return id % options_.peers; }
   void start(SeatId id);
   void give_up(SeatId id, const client::RequestFailed& failure);
+  void on_broken(SeatId id);
   void on_event(SeatId id, const client::Event& event);
   void on_peer(size_t peer, const net::RxDatagram& datagram);
   void on_client_data(SeatId id, ByteView payload);

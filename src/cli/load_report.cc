@@ -158,7 +158,8 @@ std::string json_quantiles(const Histogram& histogram) {
 void print_text(const LoadOptions& options, const LoadReport& report) {
   const LoadStats& stats = report.stats;
   const Findings found = findings_of(options, report);
-  std::printf("%-12s %s, %u clients, %u threads, %.0f s", "load", name(options.shape).data(),
+  std::printf("%-12s %s over %s, %u clients, %u threads, %.0f s", "load",
+              name(options.shape).data(), to_string(options.target.transport).data(),
               options.clients, options.threads, in_s(options.duration));
   if (stats.to_peer.sent + stats.to_client.sent > 0) {
     std::printf(", %s, %u bytes", name(options.direction).data(), options.size);
@@ -195,6 +196,7 @@ void print_json(const LoadOptions& options, const LoadReport& report) {
   for (const auto& [what, count] : stats.failures) failures.add(what.c_str(), count);
   JsonObject json;
   json.add("shape", json_string(name(options.shape)));
+  json.add("transport", json_string(to_string(options.target.transport)));
   json.add("direction", json_string(name(options.direction)));
   json.add("clients", uint64_t{options.clients});
   json.add("threads", uint64_t{options.threads});

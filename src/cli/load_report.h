@@ -9,12 +9,6 @@
 
 namespace turnpike::cli {
 
-// Datagrams that this process itself lost, so that they aren't laid at the server's door.
-struct OwnDrops {
-  uint64_t sending = 0;
-  uint64_t receiving = 0;
-};
-
 struct LoadReport {
   LoadStats stats;
   OwnDrops own_drops;

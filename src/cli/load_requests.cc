@@ -29,7 +29,9 @@ ChurnLoad::ChurnLoad(const LoadOptions& options, const Target& target, const Loa
     : options_(options),
       part_(part),
       engine_(options, target, part.peer_ip),
-      begun_at_(part.clients) {
+      begun_at_(part.clients),
+      busy_(part.clients, false) {
+  engine_.on_broken = [this](SeatId id) { on_broken(id); };
   engine_.on_event = [this](SeatId id, const client::Event& event) { on_event(id, event); };
   engine_.on_peer = [](size_t, const net::RxDatagram&) {};
 }
@@ -70,12 +72,25 @@ void ChurnLoad::begin_cycle(SeatId id) {
     return;
   }
   ++stats_.begun;
+  busy_[id] = true;
   begun_at_[id] = engine_.now();
   engine_.call(id, [&](TurnSession& session, Instant now, client::Output& out) {
     client::AllocateOptions wanted;
     if (!part_.peer_ip.is_v4()) wanted.family = stun::AddressFamily::ipv6;
     session.allocate(now, wanted, out);
   });
+}
+
+void ChurnLoad::on_broken(SeatId id) {
+  // Between two cycles that is of no consequence: each has a connection of its own.
+  if (!busy_[id]) return;
+  ++stats_.failures["connection lost"];
+  finish(id);
+}
+
+void ChurnLoad::finish(SeatId id) {
+  busy_[id] = false;
+  free_.push_back(id);
 }
 
 void ChurnLoad::on_event(SeatId id, const client::Event& event) {
@@ -103,10 +118,10 @@ void ChurnLoad::on_event(SeatId id, const client::Event& event) {
       ++stats_.measured_cycles;
       stats_.latency.add(engine_.now() - begun_at_[id]);
     }
-    free_.push_back(id);
+    finish(id);
   } else if (const auto* failure = std::get_if<RequestFailed>(&event)) {
     stats_.fail(*failure);
-    free_.push_back(id);
+    finish(id);
   }
 }
 
@@ -124,6 +139,7 @@ void ChurnLoad::tear_down() {
 BindingLoad::BindingLoad(const LoadOptions& options, const Target& target, const LoadPart& part)
     : options_(options), part_(part), engine_(options, target, part.peer_ip) {
   engine_.on_peer = [](size_t, const net::RxDatagram&) {};
+  engine_.on_broken = [this](SeatId) { ++stats_.failures["connection lost"]; };
   engine_.on_event = [this](SeatId, const client::Event& event) {
     if (const auto* answered = std::get_if<client::BindingAnswered>(&event)) {
       ++stats_.cycles;

@@ -18,12 +18,14 @@ class ChurnLoad final : public LoadWork {
   void run(const LoadTimes& times) override;
   void tear_down() override;
   [[nodiscard]] const LoadStats& stats() const override { return stats_; }
-  [[nodiscard]] const net::IoCounters& counters() const override { return engine_.counters(); }
+  [[nodiscard]] OwnDrops own_drops() const override { return engine_.own_drops(); }
 
  private:
   using SeatId = LoadEngine::SeatId;
 
   void begin_cycle(SeatId id);
+  void on_broken(SeatId id);
+  void finish(SeatId id);
   void on_event(SeatId id, const client::Event& event);
 
   const LoadOptions& options_;
@@ -31,6 +33,7 @@ class ChurnLoad final : public LoadWork {
   LoadEngine engine_;
   std::vector<Instant> begun_at_;
   std::vector<SeatId> free_;
+  std::vector<bool> busy_;  // In a cycle.
   LoadTimes times_{Instant::max(), Instant::max()};
   LoadStats stats_;
 };
@@ -43,7 +46,7 @@ class BindingLoad final : public LoadWork {
   void run(const LoadTimes& times) override;
   void tear_down() override {}
   [[nodiscard]] const LoadStats& stats() const override { return stats_; }
-  [[nodiscard]] const net::IoCounters& counters() const override { return engine_.counters(); }
+  [[nodiscard]] OwnDrops own_drops() const override { return engine_.own_drops(); }
 
  private:
   using SeatId = LoadEngine::SeatId;

@@ -26,7 +26,7 @@ class LoadWork {
   virtual void run(const LoadTimes& times) = 0;
   virtual void tear_down() = 0;
   [[nodiscard]] virtual const LoadStats& stats() const = 0;
-  [[nodiscard]] virtual const net::IoCounters& counters() const = 0;
+  [[nodiscard]] virtual OwnDrops own_drops() const = 0;
 };
 
 // The part of the load that thread `index` of options.threads has.

@@ -52,6 +52,12 @@ struct FlowStats {
   void count(Sequence::Kind kind);
 };
 
+// Datagrams that this process itself lost, so that they aren't laid at the server's door.
+struct OwnDrops {
+  uint64_t sending = 0;
+  uint64_t receiving = 0;
+};
+
 struct LoadStats {
   uint64_t ready = 0;  // Clients with all that the shape needs.
   std::map<std::string, uint64_t> failures;

@@ -49,7 +49,11 @@ Problem take_options(const ParsedOptions& given, ProbeOptions& options) {
       return "--peer must be IP:PORT, with an IPv6 address in brackets";
     }
   }
-  return take_target_options(given, options.target);
+  if (auto problem = take_target_options(given, options.target)) return problem;
+  if (options.target.transport != Transport::udp) {
+    return "only UDP can be probed so far, not " + given.text("uri");
+  }
+  return {};
 }
 
 }  // namespace

@@ -32,7 +32,10 @@ Problem take_uri(const ParsedOptions& given, TargetOptions& options) {
   if (given.has("host")) return "give either --host or a URI";
   const auto uri = client::ServerUri::parse(text);
   if (!uri) return "'" + text + "' is not a turn: or stun: URI, such as turn:example.org:3478";
-  if (uri->secure || uri->transport == "tcp") return "only UDP can be probed so far, not " + text;
+  // RFC 7065 section 3.1: udp unless written, tcp for turns:.
+  const bool stream = uri->transport.empty() ? uri->secure : uri->transport == "tcp";
+  options.transport = stream ? (uri->secure ? Transport::tls : Transport::tcp)
+                             : (uri->secure ? Transport::dtls : Transport::udp);
   options.host = uri->host;
   options.port = uri->port;
   options.relays = uri->relays;
@@ -115,7 +118,7 @@ Ip choose_address(const std::vector<Ip>& found, std::optional<IpFamily> family) 
 void add_target_options(po::options_description& options) {
   auto add = options.add_options();
   add("host", po::value<std::string>(), "the server's name or address");
-  add("port", po::value<int64_t>(), "its UDP port (default 3478)");
+  add("port", po::value<int64_t>(), "its port (default 3478)");
   add("uri", po::value<std::string>(), "both in one, as in iceServers");
   add("user,u", po::value<std::string>(), "the user; with a secret any name will do");
   add_password_options(options, "password", Generation::not_offered);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/endpoint.h"
+#include "base/five_tuple.h"
 #include "base/result.h"
 #include "cli/option_parser.h"
 #include "client/long_term_client.h"
@@ -15,6 +16,7 @@ namespace turnpike::cli {
 struct TargetOptions {
   std::string host;
   uint16_t port = 3478;
+  Transport transport = Transport::udp;
   bool relays = true;               // False for a stun: URI: Binding only.
   client::Credentials credentials;  // Without a username: none are used.
   std::string credential_words;     // Those options as written, without what is secret.

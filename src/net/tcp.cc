@@ -45,6 +45,20 @@ Result<Fd, SysError> listen_tcp(const Endpoint& local, ReusePort reuse_port) {
   return fd;
 }
 
+Result<Fd, SysError> begin_tcp_connection(const Endpoint& remote) {
+  const int family = remote.ip.is_v4() ? AF_INET : AF_INET6;
+  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const std::string what = "connect to " + remote.to_string();
+  if (!fd) return unexpected(last_error(what));
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  SockAddr address{};
+  const socklen_t size = to_sockaddr(remote, address);
+  if (::connect(fd.get(), &address.any, size) != 0 && errno != EINPROGRESS) {
+    return unexpected(last_error(what));
+  }
+  return fd;
+}
+
 Result<AcceptedStream, AcceptError> accept_tcp(const Fd& listener) {
   SockAddr peer{};
   socklen_t size = sizeof(peer);

@@ -22,6 +22,10 @@ struct AcceptedStream {
   Endpoint local;
 };
 
+// Non-blocking, close-on-exec, without Nagle's delay, and on its way to `remote`: it can be written
+// as soon as it is connected, or has failed.
+Result<Fd, SysError> begin_tcp_connection(const Endpoint& remote);
+
 enum class AcceptError : uint8_t {
   none_waiting,
   try_next,        // That one is gone already.
