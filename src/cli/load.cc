@@ -162,6 +162,9 @@ int load(Arguments arguments) {
     return fail(kLoadCommand, "the peers need an address of the relay's family: give --peer-ip",
                 kExitUsage);
   }
+  if (options->carry == Carry::bare && !peer_ip.is_v4()) {
+    return fail(kLoadCommand, "the bare loop knows IPv4 only", kExitUsage);
+  }
   if (options->server_pid && !usage_of(*options)) {
     return fail(kLoadCommand, "there is no process with that --server-pid, or it may not be seen",
                 kExitUsage);

@@ -191,6 +191,10 @@ void LoadEngine::receive_for_seat(SeatId id) {
   now_ = net::monotonic_now();
   for (const net::RxDatagram& datagram : received) {
     if (datagram.source != target_.server) continue;
+    if (options_.carry == Carry::bare) {
+      on_bare(id, datagram.bytes);
+      continue;
+    }
     call(id, [&](client::TurnSession& session, Instant now, client::Output& out) {
       session.on_packet(now, datagram.bytes, out);
     });

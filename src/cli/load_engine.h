@@ -31,6 +31,8 @@ class LoadEngine {
 
   // Called from turn(). Views live until turn() returns.
   std::function<void(SeatId, const client::Event&)> on_event;
+  // With Carry::bare, instead of events: what the server sent to a client.
+  std::function<void(SeatId, ByteView)> on_bare;
   std::function<void(size_t peer, const net::RxDatagram&)> on_peer;
   // The connection of a client broke, which is told once. It may be reopened from here.
   std::function<void(SeatId)> on_broken;

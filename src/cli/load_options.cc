@@ -12,6 +12,7 @@ namespace po = boost::program_options;
 
 constexpr std::array kShapes = {LoadShape::voice, LoadShape::video, LoadShape::flood,
                                 LoadShape::churn, LoadShape::idle,  LoadShape::binding};
+constexpr std::array kCarries = {Carry::channel, Carry::indication, Carry::bare};
 constexpr std::array kTransports = {Transport::udp, Transport::tcp, Transport::tls,
                                     Transport::dtls};
 std::string_view name(Transport transport) {
@@ -63,6 +64,10 @@ CommandSyntax load_syntax() {
   add("warm-up", po::value<int64_t>(), "seconds of load before that (default 1)");
   add("setup-rate", po::value<int64_t>(), "clients to set up a second (default 1000)");
   add("direction", po::value<std::string>(), "up, down or echo, instead of the shape's own");
+  add("carry", po::value<std::string>(),
+      "channel (default) or indication; bare is for the loop of bench/floor");
+  add("between-clients", po::bool_switch(),
+      "each two clients send to each other's relayed address, and there are no peers");
   add("rate", po::value<int64_t>(), "of flood, churn and binding, a second (default 100)");
   add("size", po::value<int64_t>(), "bytes in each datagram, instead of the shape's own");
   add("peer-ip", po::value<std::string>(), "address of this host for the peers");
@@ -169,8 +174,19 @@ Problem take_options(const ParsedOptions& given, LoadOptions& options) {
   if (auto problem = take_word(given, "direction", kDirections, options.direction)) return problem;
   const bool moves_data = options.shape == LoadShape::voice || options.shape == LoadShape::video ||
                           options.shape == LoadShape::flood;
-  if (!moves_data && (given.has("direction") || given.has("size"))) {
-    return "--direction and --size are for voice, video and flood";
+  if (auto problem = take_word(given, "carry", kCarries, options.carry)) return problem;
+  const bool between = given.values["between-clients"].as<bool>();
+  const bool about_data =
+      given.has("direction") || given.has("size") || given.has("carry") || between;
+  if (!moves_data && about_data) {
+    return "--direction, --size, --carry and --between-clients are for voice, video and flood";
+  }
+  if (between && (given.has("direction") || options.carry == Carry::bare)) {
+    return "--between-clients goes without --direction and --carry bare";
+  }
+  if (between) {
+    options.partner = Partner::client;
+    options.direction = Direction::up;
   }
   const bool has_rate = options.shape == LoadShape::flood || options.shape == LoadShape::churn ||
                         options.shape == LoadShape::binding;
@@ -180,6 +196,9 @@ Problem take_options(const ParsedOptions& given, LoadOptions& options) {
   if (auto problem = take_numbers(given, n)) return problem;
   options.clients = static_cast<uint32_t>(n.clients);
   options.threads = static_cast<uint32_t>(n.threads);
+  if (between && n.clients % (2 * n.threads) != 0) {
+    return "--between-clients needs an even number of clients in each thread";
+  }
   options.duration = seconds(n.duration);
   options.warm_up = seconds(n.warm_up);
   options.setup_rate = static_cast<uint32_t>(n.setup_rate);
@@ -197,7 +216,12 @@ Problem take_options(const ParsedOptions& given, LoadOptions& options) {
     if (!options.peer_ip) return "--peer-ip must be an IP address";
   }
   if (auto problem = take_target_options(given, options.target)) return problem;
-  return take_transport(given, options);
+  if (auto problem = take_transport(given, options)) return problem;
+  if (options.carry == Carry::bare &&
+      (options.target.transport != Transport::udp || options.direction == Direction::down)) {
+    return "--carry bare is for UDP, up or echo";
+  }
+  return {};
 }
 
 }  // namespace
@@ -228,6 +252,18 @@ std::string_view name(Direction direction) {
       return "down";
     case Direction::echo:
       return "echo";
+  }
+  return "?";
+}
+
+std::string_view name(Carry carry) {
+  switch (carry) {
+    case Carry::channel:
+      return "channel";
+    case Carry::indication:
+      return "indication";
+    case Carry::bare:
+      return "bare";
   }
   return "?";
 }

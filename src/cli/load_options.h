@@ -27,6 +27,20 @@ enum class Direction : uint8_t {
 };
 std::string_view name(Direction direction);
 
+// How data goes between client and server.
+enum class Carry : uint8_t {
+  channel,
+  indication,
+  bare,  // As it is: the server is the bare loop of bench/floor, which knows no TURN.
+};
+std::string_view name(Carry carry);
+
+// Who gets the data that a client has relayed.
+enum class Partner : uint8_t {
+  socket,  // Of this process.
+  client,  // Another client, at its relayed address: the server delivers to itself.
+};
+
 struct LoadOptions {
   TargetOptions target;
   LoadShape shape = LoadShape::voice;
@@ -41,6 +55,8 @@ struct LoadOptions {
   Duration period = milliseconds(20);
   uint32_t burst = 1;
   uint32_t size = 172;
+  Carry carry = Carry::channel;
+  Partner partner = Partner::socket;
   // Churn and binding: cycles or requests a second, over all clients.
   uint32_t rate = 100;
 

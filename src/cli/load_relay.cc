@@ -1,8 +1,10 @@
 #include "cli/load_relay.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/random.h"
+#include "cli/load_floor.h"
 #include "stun/channel_data.h"
 
 namespace turnpike::cli {
@@ -27,6 +29,7 @@ RelayLoad::RelayLoad(const LoadOptions& options, const Target& target, const Loa
       engine_(options, target, part.peer_ip),
       clients_(part.clients) {
   engine_.on_event = [this](SeatId id, const client::Event& event) { on_event(id, event); };
+  engine_.on_bare = [this](SeatId id, ByteView bytes) { on_bare(id, bytes); };
   engine_.on_broken = [this](SeatId id) { on_broken(id); };
   engine_.on_peer = [this](size_t peer, const net::RxDatagram& datagram) {
     on_peer(peer, datagram);
@@ -56,11 +59,52 @@ void RelayLoad::start(SeatId id) {
   Client& client = clients_[id];
   client.state = State::asking;
   client.asked_at = engine_.now();
+  if (options_.carry == Carry::bare) return greet_floor(id);
   engine_.call(id, [&](TurnSession& session, Instant now, client::Output& out) {
     client::AllocateOptions wanted;
     if (!part_.peer_ip.is_v4()) wanted.family = stun::AddressFamily::ipv6;
     session.allocate(now, wanted, out);
   });
+}
+
+void RelayLoad::greet_floor(SeatId id) {
+  const Endpoint& peer = engine_.peer_address(peer_of(id));
+  const FloorGreeting greeting = make_floor_greeting(peer);
+  const ByteSpan room = engine_.packet(greeting.size());
+  std::copy(greeting.begin(), greeting.end(), room.begin());
+  engine_.send_to_server(id, room);
+}
+
+void RelayLoad::on_bare(SeatId id, ByteView bytes) {
+  if (clients_[id].state == State::asking && is_floor_answer(bytes)) return on_ready(id);
+  on_client_data(id, bytes);
+}
+
+void RelayLoad::on_allocated(SeatId id) {
+  if (options_.partner == Partner::socket) {
+    return open_way(id, engine_.peer_address(peer_of(id)));
+  }
+  const SeatId other = id ^ 1U;
+  if (other >= engine_.seats() || !engine_.session(other).allocated()) return;
+  open_way(id, engine_.session(other).relayed());
+  open_way(other, engine_.session(id).relayed());
+}
+
+void RelayLoad::open_way(SeatId id, const Endpoint& peer) {
+  engine_.call(id, [&](TurnSession& session, Instant now, client::Output& out) {
+    if (options_.carry == Carry::indication) {
+      session.create_permission(now, std::array{peer}, out);
+    } else {
+      session.bind_channel(now, kChannel, peer, out);
+    }
+  });
+}
+
+void RelayLoad::on_ready(SeatId id) {
+  clients_[id].state = State::ready;
+  ++decided_;
+  ++stats_.ready;
+  stats_.setup.add(engine_.now() - clients_[id].asked_at);
 }
 
 void RelayLoad::give_up(SeatId id, const RequestFailed& failure) {
@@ -89,14 +133,10 @@ void RelayLoad::on_event(SeatId id, const client::Event& event) {
   if (const auto* data = std::get_if<client::PeerDataView>(&event)) {
     on_client_data(id, data->payload);
   } else if (std::holds_alternative<client::Allocated>(event)) {
-    engine_.call(id, [&](TurnSession& session, Instant now, client::Output& out) {
-      session.bind_channel(now, kChannel, engine_.peer_address(peer_of(id)), out);
-    });
-  } else if (std::holds_alternative<client::ChannelBound>(event)) {
-    clients_[id].state = State::ready;
-    ++decided_;
-    ++stats_.ready;
-    stats_.setup.add(engine_.now() - clients_[id].asked_at);
+    on_allocated(id);
+  } else if (std::holds_alternative<client::ChannelBound>(event) ||
+             std::holds_alternative<client::PermissionsCreated>(event)) {
+    if (clients_[id].state == State::asking) on_ready(id);
   } else if (const auto* failure = std::get_if<RequestFailed>(&event)) {
     give_up(id, *failure);
   } else if (std::holds_alternative<client::AllocationLost>(event) ||
@@ -132,7 +172,7 @@ void RelayLoad::on_client_data(SeatId id, ByteView payload) {
   LoadHeader header;
   const LoadVerdict verdict = read_load_payload(payload, part_.run, header);
   if (verdict == LoadVerdict::foreign) return;
-  if (verdict == LoadVerdict::damaged || header.client != id) {
+  if (verdict == LoadVerdict::damaged || header.client != source_for(id)) {
     ++stats_.to_client.damaged;
     return;
   }
@@ -190,12 +230,30 @@ void RelayLoad::send_one(SeatId id) {
     ++stats_.to_client.sent;
     return;
   }
-  const ByteSpan packet = engine_.packet(stun::kChannelHeaderSize + options_.size);
-  const auto channel = stun::channel_header(kChannel, options_.size);
-  std::copy(channel.begin(), channel.end(), packet.begin());
-  write_load_payload(header, packet.subspan(stun::kChannelHeaderSize));
+  send_from_client(id, header);
+  ++(options_.partner == Partner::client ? stats_.to_client : stats_.to_peer).sent;
+}
+
+void RelayLoad::send_from_client(SeatId id, const LoadHeader& header) {
+  if (options_.carry == Carry::indication) {
+    const ByteSpan payload = engine_.packet(options_.size);
+    write_load_payload(header, payload);
+    const Endpoint peer = options_.partner == Partner::client
+                              ? engine_.session(source_for(id)).relayed()
+                              : engine_.peer_address(peer_of(id));
+    engine_.call(id, [&](TurnSession& session, Instant, client::Output& out) {
+      session.send_indication(peer, payload, client::Fragmentation::allowed, out);
+    });
+    return;
+  }
+  const size_t head = options_.carry == Carry::channel ? stun::kChannelHeaderSize : 0;
+  const ByteSpan packet = engine_.packet(head + options_.size);
+  if (head > 0) {
+    const auto channel = stun::channel_header(kChannel, options_.size);
+    std::copy(channel.begin(), channel.end(), packet.begin());
+  }
+  write_load_payload(header, packet.subspan(head));
   engine_.send_to_server(id, packet);
-  ++stats_.to_peer.sent;
 }
 
 void RelayLoad::tear_down() {

@@ -40,8 +40,18 @@ class RelayLoad final : public LoadWork {
   };
 
   [[nodiscard]] size_t peer_of(SeatId id) const { return id % options_.peers; }
+  // Whose data the client gets: its own, echoed, or its partner's.
+  [[nodiscard]] SeatId source_for(SeatId id) const {
+    return options_.partner == Partner::client ? id ^ 1U : id;
+  }
   void start(SeatId id);
   void give_up(SeatId id, const client::RequestFailed& failure);
+  void greet_floor(SeatId id);
+  void on_bare(SeatId id, ByteView bytes);
+  void on_allocated(SeatId id);
+  // The permission or the channel that the data will need.
+  void open_way(SeatId id, const Endpoint& peer);
+  void on_ready(SeatId id);
   void on_broken(SeatId id);
   void on_event(SeatId id, const client::Event& event);
   void on_peer(size_t peer, const net::RxDatagram& datagram);
@@ -51,6 +61,7 @@ class RelayLoad final : public LoadWork {
   void send_due();
   void send_burst(SeatId id);
   void send_one(SeatId id);
+  void send_from_client(SeatId id, const LoadHeader& header);
 
   const LoadOptions& options_;
   LoadPart part_;
