@@ -79,6 +79,8 @@ struct Config {
   uint16_t min_port = 49152;
   uint16_t max_port = 65535;
   DefaultFamily allocation_default_address_family = DefaultFamily::v4;
+  bool no_udp_relay = false;
+  bool no_tcp_relay = false;  // No allocations of RFC 6062.
 
   // Who may.
   std::string realm = "turnpike";
@@ -108,6 +110,7 @@ struct Config {
   uint32_t channel_lifetime_s = 600;
   uint32_t permission_lifetime_s = 300;
   uint32_t max_permissions_per_allocation = 64;
+  uint32_t max_tcp_connections_per_allocation = 64;
   uint32_t max_channels_per_allocation = 64;
   bool unauthorized_ratelimit = true;         // Of error replies to strangers, per source prefix.
   uint32_t unauthorized_ratelimit_rps = 200;  // Sustained replies per second.

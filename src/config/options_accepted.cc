@@ -32,7 +32,6 @@ constexpr Option kAccepted[] = {
     already("no-multicast-peers", "multicast and broadcast peers are refused"),
     already("no-loopback-peers", "loopback peers are refused unless allow-loopback-peers is set"),
     already("dtls", "DTLS is served unless no-dtls is set"),
-    already("no-tcp-relay", "TCP relaying (RFC 6062) is not served yet"),
     already("no-sslv2", kOldTls),
     already("no-sslv3", kOldTls),
     already("no-tlsv1", kOldTls),

@@ -48,7 +48,6 @@ constexpr std::string_view kBatchLog = "batches are counted, not logged";
 
 constexpr Option kRefused[] = {
     // Transports.
-    refused_flag("no-udp-relay", "UDP is the only transport that is relayed yet"),
     refused_flag("raw-public-keys", "clients verify certificates; remove the line"),
     refused_flag("tlsv1", kUnsafeTls),
     refused_flag("tlsv1_1", kUnsafeTls),

@@ -59,6 +59,12 @@ void check_transports(const Config& config, Remarks& remarks) {
   if (config.no_udp && config.no_tcp) {
     remarks.error("no-tcp", "no-udp and no-tcp together leave nothing to serve");
   }
+  if (config.no_udp_relay && (config.no_tcp_relay || config.no_tcp)) {
+    remarks.error(
+        "no-udp-relay",
+        "no-udp-relay leaves nothing to relay without TCP clients that may relay TCP; for "
+        "STUN alone say stun-only");
+  }
   if (config.pkey_paths.size() > config.cert_paths.size()) {
     remarks.error_at("pkey", config.cert_paths.size(), "pkey without a cert that it belongs to");
   }

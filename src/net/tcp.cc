@@ -81,7 +81,7 @@ StreamRead read_stream(const Fd& fd, ByteSpan room) {
   const ssize_t size = ::recv(fd.get(), room.data(), room.size(), 0);
   if (size > 0) return {StreamResult::some, room.first(static_cast<size_t>(size))};
   if (size < 0 && (is_again(errno) || errno == EINTR)) return {StreamResult::would_block, {}};
-  return {};
+  return {StreamResult::closed, {}, size < 0};
 }
 
 StreamWrite write_stream(const Fd& fd, ByteView bytes) {

@@ -37,7 +37,8 @@ enum class StreamResult : uint8_t { some, would_block, closed };
 
 struct StreamRead {
   StreamResult result = StreamResult::closed;
-  ByteView bytes;  // In the room that was given.
+  ByteView bytes;      // In the room that was given.
+  bool reset = false;  // Closed by force, or by a failure, and not at its end.
 };
 StreamRead read_stream(const Fd& fd, ByteSpan room);
 

@@ -108,7 +108,9 @@ ByteView TlsChannel::feed(ByteView& ciphertext, ByteSpan room, std::vector<uint8
   ByteView plaintext;
   if (ssl_ == nullptr && state_ == TlsState::handshaking) collect_hello(ciphertext);
   if (ssl_ != nullptr && state_ == TlsState::handshaking) shake_hands(ciphertext, out);
-  if (state_ == TlsState::open) {
+  // What comes after the end has no meaning.
+  if (received_end_) ciphertext = {};
+  if (state_ == TlsState::open && !received_end_) {
     StreamPipe pipe{ciphertext, out};
     const Attached attached(ssl_.get(), pipe);
     size_t size = 0;
@@ -119,7 +121,6 @@ ByteView TlsChannel::feed(ByteView& ciphertext, ByteSpan room, std::vector<uint8
       fail_or_wait(result, out);
     }
   }
-  // What comes after the end has no meaning.
   if (state_ == TlsState::closed || state_ == TlsState::failed) ciphertext = {};
   return plaintext;
 }
@@ -170,6 +171,15 @@ bool TlsChannel::write(ByteView plaintext, std::vector<uint8_t>& out) {
   return false;
 }
 
+void TlsChannel::end_writing(std::vector<uint8_t>& out) {
+  if (state_ != TlsState::open) return;
+  ByteView nothing;
+  StreamPipe pipe{nothing, out};
+  const Attached attached(ssl_.get(), pipe);
+  SSL_shutdown(ssl_.get());
+  ERR_clear_error();
+}
+
 void TlsChannel::close(std::vector<uint8_t>& out) {
   if (state_ == TlsState::open) {
     ByteView nothing;
@@ -193,7 +203,8 @@ void TlsChannel::fail_or_wait(int result, std::vector<uint8_t>& out) {
       return;
     // The other side's close_notify, which is answered with ours (RFC 8446 section 6.1).
     case SSL_ERROR_ZERO_RETURN:
-      return close(out);
+      received_end_ = true;
+      return ends_apart_ ? void() : close(out);
     default:
       return fail(take_openssl_reason());
   }

@@ -54,6 +54,14 @@ class TlsChannel {
     return plaintext_size + (plaintext_size / kTlsPlaintextMax + 1) * kOverhead;
   }
 
+  // From now on the two directions end by themselves: after the other side's close_notify the
+  // channel stays open, received_end() is true, and what is written still goes out.
+  void end_directions_apart() { ends_apart_ = true; }
+  [[nodiscard]] bool received_end() const { return received_end_; }
+  // Appends our close_notify; what arrives is still decrypted. For channels whose directions end
+  // apart.
+  void end_writing(std::vector<uint8_t>& out);
+
   // Says good-bye (close_notify) if there is someone to hear it.
   void close(std::vector<uint8_t>& out);
 
@@ -79,6 +87,8 @@ class TlsChannel {
   SslPtr ssl_;                  // Null until then.
   std::string_view failure_;
   TlsState state_ = TlsState::handshaking;
+  bool ends_apart_ = false;
+  bool received_end_ = false;
 };
 
 }  // namespace turnpike::net

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "net/clock.h"
+#include "net/tcp_connect.h"
 
 namespace turnpike::relay {
 
@@ -13,6 +14,7 @@ using turn::OpenError;
 using turn::PortNeed;
 using turn::RelayId;
 using turn::RelayLease;
+using turn::RelayTransport;
 
 namespace {
 
@@ -31,6 +33,8 @@ BindOutcome outcome_of(int error) {
       return BindOutcome::busy;
     case ENOMEM:
     case ENOBUFS:
+    case EMFILE:
+    case ENFILE:
       return BindOutcome::no_descriptors;
     default:
       return BindOutcome::not_ours;
@@ -50,6 +54,7 @@ RelaySockets::RelaySockets(const RelaySettings& settings,
       on_readable_(std::move(on_readable)) {}
 
 Result<OpenedPorts, OpenError> RelaySockets::open(const turn::OpenRequest& request) {
+  if (request.transport == RelayTransport::tcp) return open_tcp(request);
   addresses_.choose(request, turn_++, candidates_);
   OpenError error = OpenError::no_address;
   for (const Ip& ip : candidates_) {
@@ -94,7 +99,8 @@ Result<RelaySockets::Sockets, RelaySockets::AddressError> RelaySockets::bind_on(
                                                                                 PortNeed need) {
   Result<net::UdpSocket, AddressError> first = make_socket(ip.family());
   if (!first) return unexpected(first.error());
-  PortPicker::Search search = picker_of(ip).search(need, random_, net::monotonic_now());
+  PortPicker::Search search =
+      picker_of(ip, RelayTransport::udp).search(need, random_, net::monotonic_now());
   while (const std::optional<uint16_t> port = search.next()) {
     switch (outcome_of(first->bind({.ip = ip, .port = *port}))) {
       case BindOutcome::bound:
@@ -123,23 +129,65 @@ Result<RelaySockets::Sockets, RelaySockets::AddressError> RelaySockets::bind_on(
   return unexpected(AddressError::ports_in_use);
 }
 
-PortPicker& RelaySockets::picker_of(const Ip& ip) {
+Result<OpenedPorts, OpenError> RelaySockets::open_tcp(const turn::OpenRequest& request) {
+  addresses_.choose(request, turn_++, candidates_);
+  OpenError error = OpenError::no_address;
+  for (const Ip& ip : candidates_) {
+    Result<Listener, AddressError> listener = listen_on(ip);
+    if (listener) {
+      std::optional<RelayLease> lease = adopt(std::move(*listener), addresses_.external_of(ip));
+      if (!lease) return unexpected(OpenError::no_descriptors);
+      return OpenedPorts{.first = std::move(*lease), .next = {}};
+    }
+    if (listener.error() == AddressError::no_descriptors) {
+      return unexpected(OpenError::no_descriptors);
+    }
+    if (listener.error() == AddressError::ports_in_use) error = OpenError::ports_in_use;
+  }
+  return unexpected(error);
+}
+
+Result<RelaySockets::Listener, RelaySockets::AddressError> RelaySockets::listen_on(const Ip& ip) {
+  PortPicker::Search search =
+      picker_of(ip, RelayTransport::tcp).search(PortNeed::any, random_, net::monotonic_now());
+  while (const std::optional<uint16_t> port = search.next()) {
+    const Endpoint local{.ip = ip, .port = *port};
+    Result<net::Fd, int> fd = net::listen_alone(local);
+    if (fd) return Listener{.fd = std::move(*fd), .local = local};
+    switch (outcome_of(fd.error())) {
+      case BindOutcome::bound:
+      case BindOutcome::busy:
+        search.busy(*port);
+        break;
+      case BindOutcome::not_ours:
+        return unexpected(AddressError::not_ours);
+      case BindOutcome::no_descriptors:
+        return unexpected(AddressError::no_descriptors);
+    }
+  }
+  return unexpected(AddressError::ports_in_use);
+}
+
+PortPicker& RelaySockets::picker_of(const Ip& ip, RelayTransport transport) {
   for (AddressPorts& entry : pickers_) {
-    if (entry.ip == ip) return entry.picker;
+    if (entry.ip == ip && entry.transport == transport) return entry.picker;
   }
   if (pickers_.size() == kMaxPickers) pickers_.erase(pickers_.begin());
-  pickers_.push_back({.ip = ip, .picker = PortPicker(settings_.min_port, settings_.max_port)});
+  pickers_.push_back({.ip = ip,
+                      .transport = transport,
+                      .picker = PortPicker(settings_.min_port, settings_.max_port)});
   return pickers_.back().picker;
 }
 
 std::optional<RelayLease> RelaySockets::adopt(RelaySocket relay) {
   const Endpoint local = relay.socket.local();
   const Endpoint external = relay.external;
-  const SlabHandle handle = entries_.emplace(Entry{.relay = std::move(relay), .watch = {}});
+  const SlabHandle handle =
+      entries_.emplace(Entry{.relay = std::move(relay), .listener = {}, .watch = {}});
   const RelayId id{.index = handle.index, .generation = handle.generation};
   Entry& entry = *entries_.find(handle);
   entry.relay.socket.tag = tag_of(id);
-  entry.watch = loop_.watch(entry.relay.socket.fd(), [this, id] { on_readable_(id); });
+  entry.watch = watch(entry.relay.socket.fd(), id);
   if (!entry.watch) {
     entries_.erase(handle);
     return {};
@@ -147,9 +195,48 @@ std::optional<RelayLease> RelaySockets::adopt(RelaySocket relay) {
   return RelayLease(*this, id, local, external);
 }
 
+std::optional<RelayLease> RelaySockets::adopt(Listener listener, const Ip& external) {
+  const Endpoint local = listener.local;
+  const SlabHandle handle =
+      entries_.emplace(Entry{.relay = {}, .listener = std::move(listener), .watch = {}});
+  const RelayId id{.index = handle.index, .generation = handle.generation};
+  Entry& entry = *entries_.find(handle);
+  entry.watch = watch(entry.listener.fd.get(), id);
+  if (!entry.watch) {
+    entries_.erase(handle);
+    return {};
+  }
+  return RelayLease(*this, id, local, {.ip = external, .port = local.port});
+}
+
+net::Watch RelaySockets::watch(int fd, RelayId id) {
+  return loop_.watch(fd, [this, id] { on_readable_(id); });
+}
+
 net::UdpSocket* RelaySockets::find(RelayId id) {
   Entry* entry = entries_.find({.index = id.index, .generation = id.generation});
-  return entry == nullptr ? nullptr : &entry->relay.socket;
+  return entry == nullptr || entry->listener.fd ? nullptr : &entry->relay.socket;
+}
+
+const RelaySockets::Listener* RelaySockets::find_listener(RelayId id) {
+  const Entry* entry = entries_.find({.index = id.index, .generation = id.generation});
+  return entry == nullptr || !entry->listener.fd ? nullptr : &entry->listener;
+}
+
+void RelaySockets::pause_listener(RelayId id) {
+  Entry* entry = entries_.find({.index = id.index, .generation = id.generation});
+  if (entry == nullptr || !entry->watch) return;
+  entry->watch.reset();
+  paused_.push_back(id);
+}
+
+void RelaySockets::on_tick() {
+  for (const RelayId id : std::exchange(paused_, {})) {
+    Entry* entry = entries_.find({.index = id.index, .generation = id.generation});
+    if (entry == nullptr) continue;
+    entry->watch = watch(entry->listener.fd.get(), id);
+    if (!entry->watch) paused_.push_back(id);
+  }
 }
 
 void RelaySockets::close(RelayId id) {
@@ -157,9 +244,10 @@ void RelaySockets::close(RelayId id) {
   const Entry* entry = entries_.find(handle);
   // A parked one went to the reservations already.
   if (entry == nullptr) return;
-  const Endpoint local = entry->relay.socket.local();
+  const bool is_tcp = static_cast<bool>(entry->listener.fd);
+  const Endpoint local = is_tcp ? entry->listener.local : entry->relay.socket.local();
   entries_.erase(handle);
-  picker_of(local.ip).freed(local.port);
+  picker_of(local.ip, is_tcp ? RelayTransport::tcp : RelayTransport::udp).freed(local.port);
 }
 
 void RelaySockets::park(RelayLease lease, turn::ReservationToken token, Instant deadline) {

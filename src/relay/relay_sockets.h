@@ -34,7 +34,8 @@ class RelaySockets final : public turn::RelayPorts {
     Reservations& reservations;
   };
 
-  // `on_readable` is called when datagrams, or ICMP errors, wait at a relayed address.
+  // `on_readable` is called when datagrams, ICMP errors or, at a TCP address, connections wait at a
+  // relayed address.
   RelaySockets(const RelaySettings& settings, std::shared_ptr<const net::HostAddresses> host,
                const Shared& shared, std::function<void(turn::RelayId)> on_readable);
 
@@ -42,8 +43,18 @@ class RelaySockets final : public turn::RelayPorts {
   void park(turn::RelayLease lease, turn::ReservationToken token, Instant deadline) override;
   std::optional<turn::RelayLease> claim(turn::ReservationToken token, Instant now) override;
 
-  // nullptr: closed since. The pointer stays good until that relayed address is closed.
+  // nullptr: closed since, or TCP. The pointer stays good until that relayed address is closed.
   [[nodiscard]] net::UdpSocket* find(turn::RelayId id);
+  // The same for what listens at a TCP address.
+  struct Listener {
+    net::Fd fd;
+    Endpoint local;
+  };
+  [[nodiscard]] const Listener* find_listener(turn::RelayId id);
+  // Connections may wait at that address until the end of the tick, since there is no descriptor
+  // for them now.
+  void pause_listener(turn::RelayId id);
+  void on_tick();
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
   // After a change of the interfaces.
@@ -51,8 +62,9 @@ class RelaySockets final : public turn::RelayPorts {
 
  private:
   struct Entry {
-    RelaySocket relay;
-    net::Watch watch;  // Declared last: it must go before the socket.
+    RelaySocket relay;  // Of a UDP address.
+    Listener listener;  // Of a TCP address.
+    net::Watch watch;   // Declared last: it must go before the socket.
   };
   struct Sockets {
     net::UdpSocket first;
@@ -60,6 +72,7 @@ class RelaySockets final : public turn::RelayPorts {
   };
   struct AddressPorts {
     Ip ip;
+    turn::RelayTransport transport;
     PortPicker picker;
   };
   // Why an address did not work out decides whether the next one is tried.
@@ -68,8 +81,12 @@ class RelaySockets final : public turn::RelayPorts {
   void close(turn::RelayId id) override;
   Result<Sockets, AddressError> bind_on(const Ip& ip, turn::PortNeed need);
   Result<net::UdpSocket, AddressError> make_socket(IpFamily family) const;
-  PortPicker& picker_of(const Ip& ip);
+  Result<Listener, AddressError> listen_on(const Ip& ip);
+  Result<turn::OpenedPorts, turn::OpenError> open_tcp(const turn::OpenRequest& request);
+  PortPicker& picker_of(const Ip& ip, turn::RelayTransport transport);
   std::optional<turn::RelayLease> adopt(RelaySocket relay);
+  std::optional<turn::RelayLease> adopt(Listener listener, const Ip& external);
+  [[nodiscard]] net::Watch watch(int fd, turn::RelayId id);
 
   const RelaySettings settings_;
   RelayAddresses addresses_;
@@ -81,6 +98,7 @@ class RelaySockets final : public turn::RelayPorts {
   std::vector<Ip> candidates_;  // Kept for its memory.
   size_t turn_ = 0;
   Slab<Entry> entries_;
+  std::vector<turn::RelayId> paused_;  // TCP addresses without a watch.
 };
 
 }  // namespace turnpike::relay

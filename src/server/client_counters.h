@@ -21,6 +21,10 @@ struct ClientCounters {
   Counter closed_queue_full;     // An answer did not fit into the write queue.
   Counter drop_queue_full;       // Media that did not fit into the write queue.
   Counter accept_no_descriptors;
+  Counter closed_unanswered;  // A ConnectionBind that the user store did not answer in time.
+  Counter streams_moved;      // To another worker (RFC 6062); each is opened anew there.
+  Counter streams_bound;      // To a connection with a peer (RFC 6062).
+  Counter pipes_slowed;       // How often one of those had to wait for bandwidth.
 };
 
 }  // namespace turnpike::server

@@ -51,6 +51,7 @@ std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& c
   settings->channel_lifetime = seconds(config.channel_lifetime_s);
   settings->max_permissions = config.max_permissions_per_allocation;
   settings->max_channels = config.max_channels_per_allocation;
+  settings->max_connections = config.max_tcp_connections_per_allocation;
   settings->quota = {config.user_quota, config.total_quota};
   settings->session_bytes_per_s = config.max_bps_bytes_per_s;
   settings->error_limit = {};
@@ -62,6 +63,8 @@ std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& c
   settings->default_family = to_core(config.allocation_default_address_family);
   settings->serve_binding = !config.no_stun;
   settings->serve_turn = !config.stun_only;
+  settings->serve_udp_relay = !config.no_udp_relay;
+  settings->serve_tcp_relay = !config.no_tcp_relay;
   settings->wide_channel_numbers = config.rfc5766_channel_numbers;
   settings->classic_stun = config.rfc3489_compatibility;
   settings->add_mapped_address = config.stun_backward_compatibility;

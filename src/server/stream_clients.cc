@@ -1,6 +1,10 @@
 #include "server/stream_clients.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "stun/builder.h"
+#include "turn/limits.h"
 
 namespace turnpike::server {
 namespace {
@@ -8,10 +12,24 @@ namespace {
 // What one client may hand in before the others have their turn.
 constexpr size_t kReadSize = net::kTlsPlaintextMax;
 constexpr size_t kAcceptsPerTurn = 64;
+// A ConnectionBind that waits for the user store is forgotten after turn::kParkedLifetime; its
+// client then has to begin again, and hears of it by the end of its connection.
+constexpr seconds kPausedMax = turn::kParkedLifetime + seconds(1);
 // A queue that has been larger gives its memory back once it is empty.
 constexpr size_t kQueueKept = 2048;
 
 enum class Speech : uint8_t { unknown, plain, tls };
+
+// A frame that may make its connection one of raw bytes (RFC 6062 section 5.4).
+bool is_connection_bind(const stun::Frame& frame) {
+  if (frame.kind != stun::PacketKind::stun || frame.bytes.size() < 2) return false;
+  const uint16_t type = stun::message_type(stun::Method::connection_bind, stun::Class::request);
+  return frame.bytes[0] == type >> 8 && frame.bytes[1] == (type & 0xff);
+}
+
+std::vector<uint8_t> copy_of(ByteView bytes) {
+  return {bytes.begin(), bytes.end()};
+}
 
 }  // namespace
 
@@ -23,12 +41,16 @@ struct StreamClients::Client {
   bool known = false;  // Has had an allocation.
   bool dirty = false;
   bool doomed = false;  // To be closed as soon as nobody is working with it.
+  bool paused = false;  // A ConnectionBind is not answered yet: nothing is read.
   std::unique_ptr<net::TlsChannel> tls;
   stun::StreamFramer framer;
   std::vector<uint8_t> plaintext;  // Queued in this turn, not encrypted yet.
   std::vector<uint8_t> queue;      // For the connection, from `written` on.
   size_t written = 0;
+  std::vector<uint8_t> held;            // What came behind a ConnectionBind, decrypted,
+  std::vector<uint8_t> held_encrypted;  // and behind that.
   Instant opened;
+  Instant paused_at{};
   Instant last_complete{};    // When no part of a frame was waiting.
   Instant last_allocation{};  // When it was last seen to have one.
   // Declared last: they must go before the descriptor.
@@ -70,23 +92,30 @@ void StreamClients::accept_from(const net::Fd& listener) {
 }
 
 void StreamClients::open(net::AcceptedStream accepted) {
-  uint32_t& from_source = per_source_[accepted.peer.ip];
-  if (limits_.per_source != 0 && from_source >= limits_.per_source) {
+  const auto from_source = per_source_.find(accepted.peer.ip);
+  const uint32_t count = from_source == per_source_.end() ? 0 : from_source->second;
+  if (limits_.per_source != 0 && count >= limits_.per_source) {
     counters_.refused_source_limit.add();
     return;
   }
+  const SlabHandle handle =
+      add(std::move(accepted.fd), {Transport::tcp, accepted.peer, accepted.local});
+  if (!clients_.find(handle)->readable) close(handle);
+}
+
+SlabHandle StreamClients::add(net::Fd fd, const FiveTuple& tuple) {
   const SlabHandle handle = clients_.emplace();
   Client& client = *clients_.find(handle);
   client.handle = handle;
-  client.fd = std::move(accepted.fd);
-  client.tuple = {Transport::tcp, accepted.peer, accepted.local};
+  client.fd = std::move(fd);
+  client.tuple = tuple;
   client.opened = turn_.now().mono;
   client.last_complete = client.opened;
   client.last_allocation = client.opened;
   client.readable = loop_.watch(client.fd.get(), [this, handle] { on_readable(handle); });
-  ++from_source;
+  ++per_source_[tuple.client.ip];
   counters_.streams_opened.add();
-  if (!client.readable) close(handle);
+  return handle;
 }
 
 void StreamClients::on_readable(SlabHandle handle) {
@@ -137,6 +166,9 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
     if (plaintext.empty()) break;
     slab.keep(net::kTlsPlaintextMax, 1, plaintext.size());
     if (!take_plaintext(client, plaintext)) return false;
+    if (!client.paused) continue;
+    client.held_encrypted = copy_of(ciphertext);
+    break;
   }
   if (client.queue.size() != before) mark_dirty(client);
   switch (client.tls->state()) {
@@ -169,6 +201,11 @@ bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
       return false;
     }
     if (!*frame) break;
+    if (is_connection_bind(**frame)) {
+      pause(client, bytes);
+      turn_.server.on_client_packet(turn_.now(), client.route(), (*frame)->bytes, turn_.outbox);
+      break;
+    }
     turn_.server.on_client_packet(turn_.now(), client.route(), (*frame)->bytes, turn_.outbox);
     // A frame that was put together from parts lives in the framer, and only until its next one.
     const uint8_t* at = (*frame)->bytes.data();
@@ -180,9 +217,75 @@ bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
   return true;
 }
 
+void StreamClients::pause(Client& client, ByteView rest) {
+  client.paused = true;
+  client.paused_at = turn_.now().mono;
+  client.readable.reset();
+  client.held = copy_of(rest);
+}
+
+bool StreamClients::resume() {
+  if (resumed_.empty()) return false;
+  for (const SlabHandle handle : std::exchange(resumed_, {})) {
+    Client* client = clients_.find(handle);
+    // Its answer made it a data connection, most of the time.
+    if (client == nullptr || client->paused) continue;
+    client->readable = loop_.watch(client->fd.get(), [this, handle] { on_readable(handle); });
+    const std::vector<uint8_t> held = std::exchange(client->held, {});
+    const std::vector<uint8_t> encrypted = std::exchange(client->held_encrypted, {});
+    bool goes_on = static_cast<bool>(client->readable) && take_plaintext(*client, held);
+    if (goes_on && client->paused) {
+      client->held_encrypted = encrypted;
+    } else if (goes_on && !encrypted.empty()) {
+      goes_on = take_tls(*client, encrypted);
+    }
+    // What was held is gone after this, so nothing may view it any more.
+    turn_.flush();
+    client = clients_.find(handle);
+    if (client != nullptr && (!goes_on || client->doomed)) close(handle);
+  }
+  return true;
+}
+
+std::unique_ptr<StreamHandover> StreamClients::release(turn::LinkId link) {
+  const SlabHandle handle = handle_of(link);
+  Client* client = clients_.find(handle);
+  if (client == nullptr || client->doomed) return nullptr;
+  // TLS keeps its own order: what was said before the hand-over is encrypted before it.
+  if (!client->plaintext.empty()) client->tls->write(client->plaintext, client->queue);
+  auto stream = std::make_unique<StreamHandover>();
+  stream->tuple = client->tuple;
+  stream->tls = std::move(client->tls);
+  stream->unsent = copy_of(ByteView(client->queue).subspan(client->written));
+  stream->received = std::move(client->held);
+  stream->encrypted = std::move(client->held_encrypted);
+  client->readable.reset();
+  client->writable.reset();
+  stream->fd = std::move(client->fd);
+  forget(*client);
+  return stream;
+}
+
+void StreamClients::adopt(std::unique_ptr<StreamHandover> stream, ByteView request) {
+  const SlabHandle handle = add(std::move(stream->fd), stream->tuple);
+  Client& client = *clients_.find(handle);
+  client.tls = std::move(stream->tls);
+  client.speech = client.tls ? Speech::tls : Speech::plain;
+  client.queue = std::move(stream->unsent);
+  pause(client, stream->received);
+  client.held_encrypted = std::move(stream->encrypted);
+  mark_dirty(client);
+  turn_.server.on_client_packet(turn_.now(), client.route(), request, turn_.outbox);
+}
+
 void StreamClients::queue(const turn::ToClient& packet) {
   Client* client = clients_.find(handle_of(packet.link));
   if (client == nullptr || client->doomed) return;
+  if (client->paused) {
+    // A connection without an allocation is sent nothing but answers.
+    client->paused = false;
+    resumed_.push_back(client->handle);
+  }
   const size_t size = packet.head.size() + packet.body.size();
   if (client->waiting() + size > limits_.queue_max) {
     if (packet.precious == turn::Precious::no) return counters_.drop_queue_full.add();
@@ -258,6 +361,10 @@ bool StreamClients::is_overdue(const Client& client, Instant now) const {
     counters_.closed_slow.add();
     return true;
   }
+  if (client.paused && now - client.paused_at > kPausedMax) {
+    counters_.closed_unanswered.add();
+    return true;
+  }
   if (now - client.last_allocation > limits_.without_allocation) {
     counters_.closed_idle.add();
     return true;
@@ -278,10 +385,14 @@ void StreamClients::on_tick() {
 void StreamClients::close(SlabHandle handle) {
   Client* client = clients_.find(handle);
   turn_.server.on_link_closed(turn_.now(), client->route(), turn_.outbox);
-  const auto source = per_source_.find(client->tuple.client.ip);
+  forget(*client);
+}
+
+void StreamClients::forget(const Client& client) {
+  const auto source = per_source_.find(client.tuple.client.ip);
   if (--source->second == 0) per_source_.erase(source);
   counters_.streams_closed.add();
-  clients_.erase(handle);
+  clients_.erase(client.handle);
 }
 
 }  // namespace turnpike::server

@@ -15,6 +15,7 @@
 #include "net/tls_channel.h"
 #include "server/client_counters.h"
 #include "server/links.h"
+#include "server/stream_handover.h"
 #include "server/worker_turn.h"
 #include "stun/stream_framer.h"
 
@@ -44,6 +45,13 @@ class StreamClients {
   // For connections to come.
   void use(std::shared_ptr<const net::TlsContext> tls) { tls_ = std::move(tls); }
 
+  // RFC 6062. Gives a client away; nullptr: it is gone.
+  std::unique_ptr<StreamHandover> release(turn::LinkId link);
+  // Takes one that another worker gave away, with the request that made it come here.
+  void adopt(std::unique_ptr<StreamHandover> stream, ByteView request);
+  // Goes on with clients whose ConnectionBind was refused, after a flush. False: there was none.
+  bool resume();
+
   // Queues one packet for its client.
   void queue(const turn::ToClient& packet);
   // Writes what was queued since the last call.
@@ -64,10 +72,14 @@ class StreamClients {
   bool take_bytes(Client& client, ByteView bytes);
   bool take_tls(Client& client, ByteView ciphertext);
   bool take_plaintext(Client& client, ByteView bytes);
+  // Behind a ConnectionBind nothing can be understood before it is answered.
+  void pause(Client& client, ByteView rest);
+  SlabHandle add(net::Fd fd, const FiveTuple& tuple);
   void write_out(Client& client);
   void mark_dirty(Client& client);
   [[nodiscard]] bool is_overdue(const Client& client, Instant now) const;
   void close(SlabHandle handle);
+  void forget(const Client& client);
 
   net::EventLoop& loop_;
   WorkerTurn turn_;
@@ -78,6 +90,7 @@ class StreamClients {
   std::unordered_map<Ip, uint32_t, IpHash> per_source_;
   std::vector<SlabHandle> dirty_;    // Have something queued since the last write.
   std::vector<SlabHandle> overdue_;  // Scratch of on_tick().
+  std::vector<SlabHandle> resumed_;  // Were paused and have their answer.
   std::vector<uint8_t> ciphertext_;  // Where TLS connections are read to.
 };
 

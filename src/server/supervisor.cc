@@ -140,6 +140,7 @@ Result<void, std::string> Supervisor::prepare() {
   for (uint32_t i = 0; i < workers; ++i) {
     WorkerSetup setup;
     setup.index = i;
+    setup.workers = workers;
     setup.settings = settings;
     setup.nonce_key = nonce_key;
     setup.relay_settings = make_relay_settings(config_);

@@ -38,9 +38,11 @@ Worker::Worker(WorkerSetup setup)
               [this](turn::RelayId relay) { on_relay_readable(relay); }),
       server_(std::move(setup.settings),
               {relays_, *setup.directory, *setup.quota, random_, index_, setup.error_replies,
-               setup.binding_replies, setup.capacity_from_clients, setup.capacity_to_clients},
+               setup.binding_replies, setup.capacity_from_clients, setup.capacity_to_clients,
+               setup.workers},
               setup.nonce_key, net::monotonic_now()),
       streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls, random_.hash_key()),
+      tcp_relays_(loop_, turn(), relays_, streams_, client_counters_),
       mailbox_(kMailboxCapacity, [this] { doorbell_.ring(); }) {
   auto doorbell = loop_.make_doorbell([this] { on_mail(); });
   CHECK(doorbell.has_value());
@@ -66,6 +68,7 @@ WorkerTurn Worker::turn() {
 void Worker::on_tick() {
   server_.on_tick(now(), outbox_);
   streams_.on_tick();
+  tcp_relays_.on_tick();
   if (dtls_) dtls_->on_tick();
 }
 
@@ -106,7 +109,7 @@ void Worker::on_listener_readable(uint32_t index) {
 
 void Worker::on_relay_readable(turn::RelayId relay) {
   net::UdpSocket* socket = relays_.find(relay);
-  if (socket == nullptr) return;
+  if (socket == nullptr) return tcp_relays_.accept_at(relay);
   for (const net::RxDatagram& datagram : io_.receive(*socket, slab_)) {
     server_.on_peer_packet(now(), relay, datagram.source, datagram.bytes, outbox_);
     if (outbox_.nearly_full()) flush();
@@ -187,6 +190,10 @@ void Worker::carry_out(turn::Effect& effect) {
   std::visit(Overloaded{[this](turn::FetchKey& fetch) { ask_for_key(fetch); },
                         [](const turn::AllocationOpened& event) { log_event(event); },
                         [](const turn::AllocationClosed& event) { log_event(event); },
+                        [this](const turn::ConnectPeer& e) { tcp_relays_.carry_out(e); },
+                        [this](const turn::ClosePeer& e) { tcp_relays_.carry_out(e); },
+                        [this](const turn::BindLink& e) { tcp_relays_.carry_out(e); },
+                        [this](turn::MoveLink& move) { move_link(move); },
                         [this](const auto& event) { log_event(event, now().mono); }},
              effect);
 }
@@ -203,6 +210,15 @@ void Worker::ask_for_key(turn::FetchKey& fetch) {
   static_cast<void>(links_.ask_users(std::move(question)));
 }
 
+void Worker::move_link(turn::MoveLink& move) {
+  std::unique_ptr<StreamHandover> stream = streams_.release(move.link);
+  if (!stream) return;
+  client_counters_.streams_moved.add();
+  // A worker that does not empty its mailbox would not answer either: the connection ends here.
+  static_cast<void>(
+      links_.post(move.worker, AdoptStream{std::move(stream), std::move(move.request)}));
+}
+
 void Worker::on_mail() {
   mailbox_.take_all(letters_);
   for (WorkerMessage& letter : letters_) on_message(letter);
@@ -216,6 +232,7 @@ void Worker::on_message(WorkerMessage& message) {
                           server_.on_key(now(), m.ticket, std::move(m.answer), outbox_);
                         },
                         [this](const HandedOver& m) { on_handed_over(m); },
+                        [this](AdoptStream& m) { streams_.adopt(std::move(m.stream), m.request); },
                         [this](const SetAdmission& m) { server_.set_admission(m.admission); },
                         [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
                         [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
@@ -242,6 +259,7 @@ void Worker::on_handed_over(const HandedOver& letter) {
 
 void Worker::finish_turn() {
   flush();
+  while (streams_.resume()) flush();
   slab_.reset();
   now_is_known_ = false;
 }

@@ -17,6 +17,7 @@
 #include "relay/relay_sockets.h"
 #include "server/dtls_clients.h"
 #include "server/stream_clients.h"
+#include "server/tcp_relays.h"
 #include "server/worker_message.h"
 #include "turn/outbox.h"
 #include "turn/server.h"
@@ -32,6 +33,7 @@ struct WorkerLinks {
 
 struct WorkerSetup {
   uint32_t index = 0;
+  uint32_t workers = 1;
   std::shared_ptr<const turn::Settings> settings;
   auth::NonceKey nonce_key{};
   relay::RelaySettings relay_settings;
@@ -91,6 +93,7 @@ class Worker {
   void report_peer_errors();
   void carry_out(turn::Effect& effect);
   void ask_for_key(turn::FetchKey& fetch);
+  void move_link(turn::MoveLink& move);
   void finish_turn();
 
   // The time of this turn, read when it is first needed.
@@ -110,6 +113,7 @@ class Worker {
   turn::Server server_;  // Holds leases on relays_, so it goes first.
   ClientCounters client_counters_;
   StreamClients streams_;
+  TcpRelays tcp_relays_;
   std::unique_ptr<DtlsClients> dtls_;  // nullptr: DTLS is not served.
 
   std::vector<turn::Effect> effects_;   // Scratch of flush().

@@ -10,6 +10,7 @@
 #include "auth/user_store.h"
 #include "net/interfaces.h"
 #include "net/tls_context.h"
+#include "server/stream_handover.h"
 #include "turn/server.h"
 
 namespace turnpike::server {
@@ -34,6 +35,11 @@ struct HandedOver {
   std::vector<Item> items;
   std::vector<uint8_t> bytes;  // The payloads, one after the other.
 };
+// RFC 6062: the connection that `request` wants to bind is this worker's.
+struct AdoptStream {
+  std::unique_ptr<StreamHandover> stream;
+  std::vector<uint8_t> request;
+};
 struct SetAdmission {
   turn::Admission admission;
 };
@@ -47,7 +53,7 @@ struct NewTlsContext {
 };
 struct Stop {};
 
-using WorkerMessage = std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, SetAdmission,
-                                   NewHostAddresses, NewTlsContext, Stop>;
+using WorkerMessage = std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, AdoptStream,
+                                   SetAdmission, NewHostAddresses, NewTlsContext, Stop>;
 
 }  // namespace turnpike::server

@@ -10,6 +10,7 @@ using stun::AttributeType;
 using stun::ErrorCode;
 
 constexpr uint8_t kProtocolUdp = 17;
+constexpr uint8_t kProtocolTcp = 6;
 
 // What the drafts of ADDITIONAL-ADDRESS-FAMILY used; clients in the field still send it.
 constexpr auto kDraftAdditionalFamily = static_cast<AttributeType>(0x8032);
@@ -23,6 +24,7 @@ AddressFamily to_wire(IpFamily family) {
 
 // What the client asks for, checked as far as the message alone allows.
 struct Wish {
+  RelayTransport transport = RelayTransport::udp;
   PortNeed need = PortNeed::any;
   std::optional<IpFamily> family;
   bool both_families = false;
@@ -74,13 +76,33 @@ Result<Wish, Reject> read_families(const stun::MessageView& message, Wish wish) 
   return wish;
 }
 
-Result<Wish, Reject> read_wish(const stun::MessageView& message) {
+// RFC 6062 section 5.1, for an Allocate that asks for TCP.
+Result<void, Reject> check_tcp(const AuthenticatedRequest& request, const Settings& settings) {
+  if (!settings.serve_tcp_relay) return reject(ErrorCode::unsupported_transport);
+  if (!is_stream(request.from.tuple.transport)) return reject(ErrorCode::bad_request);
+  for (const AttributeType type :
+       {AttributeType::even_port, AttributeType::reservation_token, AttributeType::dont_fragment}) {
+    if (request.message.has(type)) return reject(ErrorCode::bad_request);
+  }
+  return {};
+}
+
+Result<Wish, Reject> read_wish(const AuthenticatedRequest& request, const Settings& settings) {
+  const stun::MessageView& message = request.message;
   Wish wish;
   // Step 3.
   const auto transport = message.find(AttributeType::requested_transport);
   const auto protocol = transport ? stun::decode_requested_transport(*transport) : std::nullopt;
   if (!protocol) return reject(ErrorCode::bad_request);
-  if (*protocol != kProtocolUdp) return reject(ErrorCode::unsupported_transport);
+  if (*protocol == kProtocolTcp) {
+    wish.transport = RelayTransport::tcp;
+    if (auto fits = check_tcp(request, settings); !fits) return unexpected(fits.error());
+  } else if (*protocol != kProtocolUdp) {
+    return reject(ErrorCode::unsupported_transport);
+  } else if (!settings.serve_udp_relay) {
+    // RFC 6062 section 5.1 step 1.
+    return reject(ErrorCode::forbidden);
+  }
 
   // Step 4: DONT-FRAGMENT is supported, so there is nothing to check. It has no value.
 
@@ -124,9 +146,10 @@ IpFamily default_family(const AuthenticatedRequest& request, const Settings& set
 }
 
 Result<OpenedPorts, OpenError> open(const AuthenticatedRequest& request, IpFamily family,
-                                    PortNeed need, Core& core) {
+                                    const Wish& wish, Core& core) {
   const FiveTuple& tuple = request.from.tuple;
-  return core.services.ports.open({family, need, tuple.server.ip, tuple.client.ip});
+  return core.services.ports.open(
+      {family, wish.need, tuple.server.ip, tuple.client.ip, wish.transport});
 }
 
 Result<Addresses, Reject> get_addresses(const AuthenticatedRequest& request, const Wish& wish,
@@ -143,7 +166,7 @@ Result<Addresses, Reject> get_addresses(const AuthenticatedRequest& request, con
   const IpFamily first = wish.both_families
                              ? IpFamily::v4
                              : wish.family.value_or(default_family(request, *core.settings));
-  auto opened = open(request, first, wish.need, core);
+  auto opened = open(request, first, wish, core);
   if (!opened && !wish.both_families) return reject(to_error(opened.error()));
   if (opened) {
     got.relays[0] = std::move(opened->first);
@@ -152,7 +175,7 @@ Result<Addresses, Reject> get_addresses(const AuthenticatedRequest& request, con
   if (!wish.both_families) return got;
 
   // Step 9.
-  auto second = open(request, IpFamily::v6, wish.need, core);
+  auto second = open(request, IpFamily::v6, wish, core);
   if (!opened && !second) return reject(ErrorCode::insufficient_capacity);
   if (second) got.relays[1] = std::move(second->first);
   if (!opened || !second) {
@@ -203,7 +226,7 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
     close_allocation(*existing, CloseReason::expired, now, core, request.out);
   }
   // Steps 3 to 9, as far as the message says.
-  auto wish = read_wish(request.message);
+  auto wish = read_wish(request, *core.settings);
   if (!wish) return unexpected(wish.error());
   if (core.admission == Admission::closed) return reject(ErrorCode::insufficient_capacity);
 
@@ -220,6 +243,7 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   allocation.user = request.user();
   if (const auth::Identity* who = request.identity()) allocation.keys = who->keys;
   allocation.opened = now;
+  allocation.transport = wish->transport;
   allocation.relays = std::move(addresses->relays);
   allocation.quota = std::move(quota);
   if (const uint64_t rate = core.settings->session_bytes_per_s; rate != 0) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "auth/credentials.h"
 #include "auth/quota.h"
@@ -45,6 +46,9 @@ struct Allocation : TimerNode {
 
   Instant opened;
   Instant deadline;
+
+  RelayTransport transport = RelayTransport::udp;
+  std::vector<SlabHandle> connections;  // With peers, of a TCP allocation (RFC 6062).
 
   // One, or two of different families (ADDITIONAL-ADDRESS-FAMILY).
   std::array<RelayLease, 2> relays;

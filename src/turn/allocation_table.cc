@@ -14,7 +14,7 @@ AllocationTable::AllocationTable(const HashKey& hash_key, RelayDirectory& direct
 AllocationTable::~AllocationTable() {
   for_each([this](Allocation& allocation) {
     for (const RelayLease& relay : allocation.relays) {
-      if (relay) directory_.clear(relay.external());
+      if (relay) unpublish(relay, allocation.transport);
     }
   });
 }
@@ -53,19 +53,23 @@ void AllocationTable::publish_relays(Allocation& allocation) {
     if (!relay) continue;
     if (relay.id().index >= by_relay_.size()) by_relay_.resize(relay.id().index + 1);
     by_relay_[relay.id().index] = {relay.id().generation, allocation.handle};
-    directory_.set(relay.external(), relay.local().ip, {worker_, relay.id()});
+    directory_.set(relay.external(), relay.local().ip, {worker_, relay.id(), allocation.transport});
   }
 }
 
-void AllocationTable::unpublish(const RelayLease& relay) {
-  directory_.clear(relay.external());
+void AllocationTable::unpublish(const RelayLease& relay, RelayTransport transport) {
+  if (transport == RelayTransport::tcp) {
+    directory_.clear_tcp(relay.external());
+  } else {
+    directory_.clear(relay.external());
+  }
   if (relay.id().index < by_relay_.size()) by_relay_[relay.id().index] = {};
 }
 
 void AllocationTable::release_relay(Allocation& allocation, IpFamily family) {
   for (RelayLease& relay : allocation.relays) {
     if (!relay || relay.external().ip.family() != family) continue;
-    unpublish(relay);
+    unpublish(relay, allocation.transport);
     relay.reset();
   }
   allocation.permissions.erase(family);
@@ -74,7 +78,7 @@ void AllocationTable::release_relay(Allocation& allocation, IpFamily family) {
 
 void AllocationTable::erase(Allocation& allocation) {
   for (const RelayLease& relay : allocation.relays) {
-    if (relay) unpublish(relay);
+    if (relay) unpublish(relay, allocation.transport);
   }
   by_tuple_.erase(allocation.route.tuple);
   slab_.erase(allocation.handle);

@@ -60,7 +60,7 @@ class AllocationTable {
   }
 
  private:
-  void unpublish(const RelayLease& relay);
+  void unpublish(const RelayLease& relay, RelayTransport transport);
 
   struct RelayEntry {
     uint32_t generation = 0;

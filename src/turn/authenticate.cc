@@ -27,7 +27,7 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
   if (allocation != nullptr) owner.emplace(auth::KnownOwner{allocation->user, allocation->keys});
 
   auth::Verdict verdict = auth::LongTerm(core.mint, core.keys)
-                              .check(core.policy, request.message, request.from.tuple.client,
+                              .check(core.policy, request.message, nonce_holder(request.from.tuple),
                                      request.now, owner ? &*owner : nullptr);
   if (auto* needed = std::get_if<auth::NeedsKey>(&verdict)) return std::move(*needed);
   if (const auto* refused = std::get_if<auth::Refused>(&verdict)) return Reject{refused->code};
@@ -38,8 +38,12 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
   auto& who = std::get<auth::Identity>(verdict);
   // A session outlives its time-limited name, unless the operator wants it otherwise: what the name
   // can no longer do is begin one.
-  const bool continues = allocation != nullptr && allocation->user == who.name &&
-                         request.message.method() != stun::Method::allocate;
+  const stun::Method method = request.message.method();
+  // A ConnectionBind comes over a link of its own; its handler lets nobody but the owner of a
+  // living allocation through.
+  const bool continues =
+      method == stun::Method::connection_bind ||
+      (allocation != nullptr && allocation->user == who.name && method != stun::Method::allocate);
   if (who.expired && (settings.strict_expiry || !continues)) {
     report_wrong_credentials(request, core);
     return Challenge{ErrorCode::unauthenticated};

@@ -68,6 +68,20 @@ class CapacityCredit {
     return true;
   }
 
+  // As much of `wanted` as could be taken now.
+  uint64_t available(uint64_t wanted, Instant now) {
+    if (pool_ == nullptr || pool_->rate() == 0) return wanted;
+    if (credit_ < wanted && now >= ask_again_) {
+      credit_ += pool_->borrow(wanted - credit_, now);
+      ask_again_ = now + milliseconds(1);
+    }
+    return std::min(credit_, wanted);
+  }
+  // Takes what was available().
+  void spend(uint64_t size) {
+    if (pool_ != nullptr && pool_->rate() != 0) credit_ -= std::min(credit_, size);
+  }
+
  private:
   CapacityPool* pool_;
   uint64_t credit_ = 0;

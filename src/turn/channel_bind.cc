@@ -13,6 +13,8 @@ Outcome handle_channel_bind(const AuthenticatedRequest& request, Core& core,
   const auto found = allocation_of(request, core);
   if (!found) return unexpected(found.error());
   Allocation& allocation = **found;
+  // RFC 6062: bytes of a TCP allocation go over connections of their own.
+  if (allocation.transport == RelayTransport::tcp) return reject(ErrorCode::bad_request);
   const Instant now = request.now.mono;
 
   const auto number_bytes = request.message.find(AttributeType::channel_number);

@@ -18,6 +18,7 @@ Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::No
       keys(kKeyCacheGeneration, kKeyCacheLifetime, sv.random.hash_key()),
       mint(nonce_key, settings->nonce_lifetime),
       allocations(sv.random.hash_key(), sv.directory, sv.worker, start),
+      connections(sv.worker, sv.workers),
       error_limiter(make_limiter(settings->error_limit, sv.error_replies, sv.random)),
       binding_limiter(make_limiter(settings->binding_limit, sv.binding_replies, sv.random)),
       credit_from_clients(sv.capacity_from_clients),
@@ -39,10 +40,13 @@ std::string_view to_string(CloseReason reason) {
   return "?";
 }
 
-PeerDecision decide_peer(const Endpoint& peer, const Core& core) {
+namespace {
+
+PeerDecision decide(const Endpoint& peer, RelayTransport transport, const Core& core) {
+  const RelayDirectory& directory = core.services.directory;
   const PeerPolicy& policy = *core.settings->peers;
   PeerDecision decision{policy.judge(peer.ip), peer, PeerReach::network};
-  const auto external = core.services.directory.external_form(peer.ip);
+  const auto external = directory.external_form(peer.ip);
   if (!external) return decision;
 
   decision.peer.ip = *external;
@@ -58,10 +62,21 @@ PeerDecision decide_peer(const Endpoint& peer, const Core& core) {
   // means the address alone (a permission has no port): what it opens leads to live allocations
   // only, never to the network.
   decision.reach = PeerReach::own_relay;
-  if (peer.port == 0 || core.services.directory.find(decision.peer)) {
-    decision.reason = PeerReason::allowed;
-  }
+  const bool lives = transport == RelayTransport::tcp
+                         ? directory.find_tcp(decision.peer).has_value()
+                         : directory.find(decision.peer).has_value();
+  if (peer.port == 0 || lives) decision.reason = PeerReason::allowed;
   return decision;
+}
+
+}  // namespace
+
+PeerDecision decide_peer(const Endpoint& peer, const Core& core) {
+  return decide(peer, RelayTransport::udp, core);
+}
+
+PeerDecision decide_tcp_peer(const Endpoint& peer, const Core& core) {
+  return decide(peer, RelayTransport::tcp, core);
 }
 
 tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest& request,
@@ -74,6 +89,7 @@ tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest& request,
 
 void close_allocation(Allocation& allocation, CloseReason reason, Instant now, Core& core,
                       Outbox& out) {
+  end_connections(allocation, std::nullopt, core, out);
   core.counters.allocations_closed.add();
   out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user, reason,
                                             now - allocation.opened, allocation.from_client,

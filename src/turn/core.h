@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "turn/allocation_table.h"
 #include "turn/bandwidth.h"
+#include "turn/connection_table.h"
 #include "turn/counters.h"
 #include "turn/relay_directory.h"
 #include "turn/relay_ports.h"
@@ -31,6 +32,7 @@ struct Services {
   ReplyBuckets* binding_replies = nullptr;
   CapacityPool* capacity_from_clients = nullptr;  // nullptr: no limit.
   CapacityPool* capacity_to_clients = nullptr;
+  uint32_t workers = 1;  // How many there are; a CONNECTION-ID says which of them has it.
 };
 
 // RFC 8656 section 7.2 allows refusing: while draining, or while the external address is unknown.
@@ -48,6 +50,8 @@ struct Core {
   auth::NonceMint mint;
   auth::LongTermPolicy policy;
   AllocationTable allocations;
+  ConnectionTable connections;
+  size_t connecting = 0;  // Of those, how many have a Connect that is not answered yet.
   ReplyLimiter error_limiter;
   ReplyLimiter binding_limiter;
   CapacityCredit credit_from_clients;
@@ -59,6 +63,8 @@ Outcome handle_allocate(const AuthenticatedRequest&, Core&, stun::MessageBuilder
 Outcome handle_refresh(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
 Outcome handle_create_permission(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
 Outcome handle_channel_bind(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
+Outcome handle_connect(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
+Outcome handle_connection_bind(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
 Outcome handle_binding(const Request&, Core&, stun::MessageBuilder& success);
 
 // Binding in the form of RFC 3489.
@@ -77,6 +83,9 @@ void relay_from_peer(const Now&, RelayId, const Endpoint& peer, ByteView payload
 void send_to_peer(Allocation&, const Endpoint& peer, PeerReach reach, ByteView payload,
                   Fragmenting fragmenting, const Now&, Core&, Outbox&);
 
+// Ends the connections that nobody reached or bound in time.
+void expire_connections(const Now&, Core&, Outbox&);
+
 // What becomes of a peer address that a client names.
 struct PeerDecision {
   PeerReason reason = PeerReason::allowed;
@@ -84,8 +93,20 @@ struct PeerDecision {
   PeerReach reach = PeerReach::network;
 };
 PeerDecision decide_peer(const Endpoint& peer, const Core&);
+// The same for peers of a TCP allocation: other allocations' TCP addresses are what is at our own.
+PeerDecision decide_tcp_peer(const Endpoint& peer, const Core&);
 // Counts the refusal and reports it.
 tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest&, const PeerDecision&, Core&);
+
+// Ends the peer connections of an allocation, or those of one family (RFC 6062 section 5.5).
+void end_connections(Allocation&, std::optional<IpFamily> family, Core&, Outbox&);
+
+// Whom a nonce is good for. A stream's handshake has shown that the client is where it says, and
+// RFC 6062 clients use the nonce of their control connection on each data connection, where a
+// challenge would cost them a round trip; so over streams the port does not count.
+inline Endpoint nonce_holder(const FiveTuple& tuple) {
+  return is_stream(tuple.transport) ? Endpoint{tuple.client.ip, 0} : tuple.client;
+}
 
 // Ends an allocation and reports it.
 void close_allocation(Allocation&, CloseReason, Instant now, Core&, Outbox&);

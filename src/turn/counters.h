@@ -53,7 +53,18 @@ namespace turnpike::turn {
   X(icmp_to_client, "ICMP errors passed to clients")                                           \
   X(drop_icmp, "ICMP errors not passed on")                                                    \
   X(permission_cap, "Requests refused: too many permissions")                                  \
-  X(channel_cap, "Requests refused: too many channels")
+  X(channel_cap, "Requests refused: too many channels")                                        \
+  X(connection_cap, "TCP connections refused: the allocation has too many")                    \
+  X(connects_begun, "Connect requests that set out for a peer")                                \
+  X(connects_unanswered, "Connect requests whose answer found no room")                        \
+  X(connections_opened, "TCP connections with peers, in either direction")                     \
+  X(connections_bound, "TCP connections with peers that a client bound")                       \
+  X(connections_closed, "TCP connections with peers that ended")                               \
+  X(connections_unbound, "Of those, because no client bound them in time")                     \
+  X(connections_no_permission, "TCP connections of peers closed: no permission")               \
+  X(links_moved, "ConnectionBind requests that went to another worker with their link")        \
+  X(tcp_to_peer_bytes, "Bytes relayed from clients to peers over TCP")                         \
+  X(tcp_to_client_bytes, "Bytes relayed from peers to clients over TCP")
 
 struct Counters {
 #define X(member, help) Counter member;

@@ -9,6 +9,7 @@
 #include "base/endpoint.h"
 #include "stun/integrity.h"
 #include "turn/allocation.h"
+#include "turn/connection.h"
 #include "turn/peer_policy.h"
 #include "turn/route.h"
 
@@ -63,7 +64,34 @@ struct PeerRefused {
   PeerReason reason;
 };
 
-using Effect = std::variant<FetchKey, AllocationOpened, AllocationClosed, CredentialsRefused,
-                            RequestRefused, PeerRefused>;
+// RFC 6062. Connect from `relay` to `target`; the answer goes to Server::on_peer_connected.
+struct ConnectPeer {
+  ConnectionRef connection;
+  RelayId relay;
+  Endpoint target;
+};
+
+// The connection with the peer has to end, and the client's with it when they are bound.
+struct ClosePeer {
+  ConnectionRef connection;
+};
+
+// From now on the client's link carries the bytes of the connection and nothing else.
+struct BindLink {
+  ConnectionRef connection;
+  LinkId link;
+};
+
+// The connection that the client wants to bind is another worker's: the link goes there, and the
+// request is to be received there as if it had just come.
+struct MoveLink {
+  LinkId link;
+  uint32_t worker = 0;
+  std::vector<uint8_t> request;
+};
+
+using Effect =
+    std::variant<FetchKey, AllocationOpened, AllocationClosed, CredentialsRefused, RequestRefused,
+                 PeerRefused, ConnectPeer, ClosePeer, BindLink, MoveLink>;
 
 }  // namespace turnpike::turn

@@ -20,6 +20,13 @@ constexpr seconds kReservationLifetime{30};  // RFC 8656 section 7.2, the least 
 constexpr size_t kMaxPermissions = 256;
 constexpr size_t kMaxChannels = 256;
 
+// RFC 6062: connections with peers of one allocation, whatever their state. Each may hold two
+// descriptors and a bounded buffer in either direction.
+constexpr size_t kMaxConnections = 64;
+// RFC 6062 sections 5.2 and 5.3: at least 30 seconds for the peer to be reached, and 30 seconds for
+// the client to bind a connection.
+constexpr seconds kConnectionWait{30};
+
 // Requests that wait for the user store. They are copies, so both number and size are bounded; a
 // client asks again after 500 ms, and by then the answer is there.
 constexpr size_t kMaxParkedRequests = 1024;

@@ -17,7 +17,9 @@ uint64_t pack(const RelayOwner& owner) {
 
 RelayDirectory::~RelayDirectory() {
   for (const Address& address : addresses_) {
-    const std::unique_ptr<Ports> freed(address.ports);
+    for (const std::atomic<Ports*>& ports : address.ports) {
+      const std::unique_ptr<Ports> freed(ports.load(std::memory_order_relaxed));
+    }
   }
 }
 
@@ -34,9 +36,24 @@ const RelayDirectory::Address* RelayDirectory::add_address(const Ip& external, c
   if (const Address* known = address_of(external)) return known;
   const size_t count = count_.load(std::memory_order_relaxed);
   if (count == kMaxAddresses) return nullptr;
-  addresses_[count] = {external, local, std::make_unique<Ports>().release()};
+  addresses_[count].external = external;
+  addresses_[count].local = local;
   count_.store(count + 1, std::memory_order_release);
   return &addresses_[count];
+}
+
+RelayDirectory::Ports& RelayDirectory::ports_of(const Address& address, RelayTransport transport) {
+  const size_t entry = static_cast<size_t>(&address - addresses_.data());
+  std::atomic<Ports*>& place = addresses_.at(entry).ports.at(static_cast<size_t>(transport));
+  Ports* ports = place.load(std::memory_order_acquire);
+  if (ports != nullptr) return *ports;
+  const std::lock_guard lock(adding_);
+  ports = place.load(std::memory_order_relaxed);
+  if (ports == nullptr) {
+    ports = std::make_unique<Ports>().release();
+    place.store(ports, std::memory_order_release);
+  }
+  return *ports;
 }
 
 bool RelayDirectory::set(const Endpoint& external, const Ip& local, const RelayOwner& owner) {
@@ -44,30 +61,41 @@ bool RelayDirectory::set(const Endpoint& external, const Ip& local, const RelayO
   const Address* address = address_of(external.ip);
   if (address == nullptr) address = add_address(external.ip, local);
   if (address == nullptr) return false;
-  (*address->ports)[external.port].store(pack(owner), std::memory_order_release);
+  ports_of(*address, owner.transport)[external.port].store(pack(owner), std::memory_order_release);
   return true;
 }
 
-void RelayDirectory::clear(const Endpoint& external) {
+void RelayDirectory::clear(const Endpoint& external, RelayTransport transport) {
   if (const Address* address = address_of(external.ip)) {
-    (*address->ports)[external.port].store(0, std::memory_order_release);
+    ports_of(*address, transport)[external.port].store(0, std::memory_order_release);
   }
 }
 
-std::optional<RelayOwner> RelayDirectory::find(const Endpoint& peer) const {
+std::optional<RelayOwner> RelayDirectory::find(const Endpoint& peer,
+                                               RelayTransport transport) const {
   const Address* address = address_of(peer.ip);
   if (address == nullptr) return {};
-  const uint64_t packed = (*address->ports)[peer.port].load(std::memory_order_acquire);
+  const Ports* ports =
+      address->ports.at(static_cast<size_t>(transport)).load(std::memory_order_acquire);
+  if (ports == nullptr) return {};
+  const uint64_t packed = (*ports)[peer.port].load(std::memory_order_acquire);
   if (packed == 0) return {};
   return RelayOwner{static_cast<uint32_t>(packed >> 24) & 0xff,
                     {static_cast<uint32_t>(packed) & kMaxIndex,
-                     static_cast<uint32_t>(packed >> 32) & kGenerationMask}};
+                     static_cast<uint32_t>(packed >> 32) & kGenerationMask},
+                    transport};
 }
 
 std::optional<Ip> RelayDirectory::external_form(const Ip& ip) const {
   const Address* address = address_of(ip);
   if (address == nullptr) return {};
   return address->external;
+}
+
+std::optional<Ip> RelayDirectory::local_form(const Ip& ip) const {
+  const Address* address = address_of(ip);
+  if (address == nullptr) return {};
+  return address->local;
 }
 
 }  // namespace turnpike::turn

@@ -20,6 +20,7 @@ namespace turnpike::turn {
 struct RelayOwner {
   uint32_t worker = 0;
   RelayId relay;
+  RelayTransport transport = RelayTransport::udp;
 
   friend bool operator==(const RelayOwner&, const RelayOwner&) = default;
 };
@@ -39,26 +40,40 @@ class RelayDirectory {
   // False when there are too many relay addresses to keep: the allocation then works, but is not
   // reached in process.
   bool set(const Endpoint& external, const Ip& local, const RelayOwner& owner);
-  void clear(const Endpoint& external);
+  void clear(const Endpoint& external) { clear(external, RelayTransport::udp); }
+  void clear_tcp(const Endpoint& external) { clear(external, RelayTransport::tcp); }
 
   // `peer` in its external or its local form.
-  [[nodiscard]] std::optional<RelayOwner> find(const Endpoint& peer) const;
+  [[nodiscard]] std::optional<RelayOwner> find(const Endpoint& peer) const {
+    return find(peer, RelayTransport::udp);
+  }
+  [[nodiscard]] std::optional<RelayOwner> find_tcp(const Endpoint& peer) const {
+    return find(peer, RelayTransport::tcp);
+  }
   // The external form of one of our relay addresses; nothing for any other address.
   [[nodiscard]] std::optional<Ip> external_form(const Ip& ip) const;
+  // What the sockets of that relay address are bound to.
+  [[nodiscard]] std::optional<Ip> local_form(const Ip& ip) const;
 
  private:
   using Ports = std::array<std::atomic<uint64_t>, 65536>;
   struct Address {
     Ip external;
     Ip local;
-    Ports* ports = nullptr;
+    // By RelayTransport. The second is made when the first TCP address is set: few use both.
+    std::array<std::atomic<Ports*>, 2> ports{};
   };
   static constexpr size_t kMaxAddresses = 64;
 
+  void clear(const Endpoint& external, RelayTransport transport);
+  [[nodiscard]] std::optional<RelayOwner> find(const Endpoint& peer,
+                                               RelayTransport transport) const;
   [[nodiscard]] const Address* address_of(const Ip& ip) const;
   const Address* add_address(const Ip& external, const Ip& local);
+  Ports& ports_of(const Address& address, RelayTransport transport);
 
-  // Entries below count_ never change: a reader that sees the count sees them whole.
+  // Entries below count_ never change but for the tables of ports, which come and stay: a reader
+  // that sees the count sees the rest whole.
   std::array<Address, kMaxAddresses> addresses_;
   std::atomic<size_t> count_{0};
   std::mutex adding_;

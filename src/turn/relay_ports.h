@@ -22,6 +22,9 @@ struct RelayId {
   friend bool operator==(const RelayId&, const RelayId&) = default;
 };
 
+// What a relayed address speaks with its peers; the ports of the two are apart.
+enum class RelayTransport : uint8_t { udp, tcp };
+
 enum class PortNeed : uint8_t {
   any,
   even,           // RFC 8656 section 7.2: EVEN-PORT with R = 0.
@@ -66,6 +69,8 @@ struct OpenRequest {
   PortNeed need = PortNeed::any;
   Ip server_ip;  // The local address that the request came to.
   Ip client_ip;  // Loopback relay addresses are for loopback clients only.
+  // RFC 6062: `tcp` listens at the address; its `need` is `any`.
+  RelayTransport transport = RelayTransport::udp;
 };
 
 struct OpenedPorts {

@@ -47,7 +47,11 @@ struct Reject {
   std::vector<stun::AttributeType> unknown = {};  // For 420.
 };
 
-struct Done {};
+// A request that waits for the outside is answered later, by whoever hears of the outcome.
+enum class Answer : uint8_t { now, later };
+struct Done {
+  Answer answer = Answer::now;
+};
 // On success the handler has put its attributes into the response it was given.
 using Outcome = Result<Done, Reject>;
 

@@ -24,6 +24,7 @@ constexpr std::array kKnown = {
     AttributeType::realm,
     AttributeType::nonce,
     AttributeType::requested_address_family,
+    AttributeType::connection_id,
     AttributeType::even_port,
     AttributeType::requested_transport,
     AttributeType::dont_fragment,
@@ -35,7 +36,9 @@ constexpr std::array kKnown = {
     AttributeType::use_candidate,
 };
 
-void add_tail(const Request& request, const Core& core, MessageBuilder& answer,
+enum class WithFingerprint : uint8_t { as_configured, yes };
+
+void add_tail(WithFingerprint fingerprint, const Core& core, MessageBuilder& answer,
               const auth::Identity* who) {
   if (!core.settings->software.empty()) {
     answer.add(AttributeType::software, core.settings->software);
@@ -47,7 +50,7 @@ void add_tail(const Request& request, const Core& core, MessageBuilder& answer,
       answer.add_integrity_sha1(who->key());
     }
   }
-  if (core.settings->always_fingerprint || request.message.has_fingerprint()) {
+  if (core.settings->always_fingerprint || fingerprint == WithFingerprint::yes) {
     answer.add_fingerprint();
   }
 }
@@ -72,7 +75,9 @@ class Reply {
 
   // Completes the answer and sends it; `who` seals it. False, and counted, when there was no room.
   [[nodiscard]] bool send_sealed_by(const auth::Identity* who) {
-    add_tail(request_, core_, builder_, who);
+    add_tail(
+        request_.message.has_fingerprint() ? WithFingerprint::yes : WithFingerprint::as_configured,
+        core_, builder_, who);
     const ByteView bytes = builder_.finish();
     request_.out.give_back(room_.size() - bytes.size());
     if (bytes.empty()) {
@@ -138,6 +143,7 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
   }
   Reply success(request, core, Class::success);
   const Outcome outcome = handler(request, core, success.builder());
+  if (outcome && outcome->answer == Answer::later) return success.discard();
   if (outcome) {
     const bool is_binding = request.message.method() == stun::Method::binding;
     if (success.send_sealed_by(request.identity())) {
@@ -147,6 +153,30 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
   }
   success.discard();
   send_rejection(request, outcome.error(), core);
+}
+
+void answer_connect(const Unanswered& asked, const Result<uint32_t, ErrorCode>& outcome, Core& core,
+                    Outbox& out) {
+  const ByteSpan room = out.claim(kMaxReplySize);
+  MessageBuilder answer(room, asked.method, outcome ? Class::success : Class::error,
+                        asked.transaction);
+  const auth::Identity* who = asked.who ? &*asked.who : nullptr;
+  if (outcome) {
+    answer.add_u32(AttributeType::connection_id, *outcome);
+  } else {
+    add_error(Reject{outcome.error()}, core, answer);
+    out.effects.emplace_back(RequestRefused{asked.from.tuple, who ? who->name : std::string(),
+                                            asked.method, outcome.error()});
+  }
+  add_tail(asked.has_fingerprint ? WithFingerprint::yes : WithFingerprint::as_configured, core,
+           answer, who);
+  const ByteView bytes = answer.finish();
+  out.give_back(room.size() - bytes.size());
+  if (bytes.empty()) return core.counters.connects_unanswered.add();
+  const ClientRoute& to = asked.from;
+  out.to_client.push_back({to.link, to.tuple.client, to.tuple.server.ip, bytes, {}, Precious::yes});
+  if (outcome) return core.counters.successes.add();
+  count_error(outcome.error(), core.counters);
 }
 
 void respond_binding(const Request& request, Core& core) {
@@ -186,7 +216,7 @@ void respond_challenge(const Request& request, ErrorCode code, Core& core) {
   answer.add(AttributeType::realm, core.settings->realm);
   const auth::SecurityFeatures offered = core.policy.offered;
   answer.add(AttributeType::nonce,
-             core.mint.issue(offered, request.from.tuple.client, request.now.wall));
+             core.mint.issue(offered, nonce_holder(request.from.tuple), request.now.wall));
   if (offered.password_algorithms) {
     answer.add_password_algorithms(auth::LongTermPolicy::kAlgorithms);
   }

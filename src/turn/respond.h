@@ -10,6 +10,10 @@ using Handler = Outcome (*)(const AuthenticatedRequest&, Core&, stun::MessageBui
 // Runs `handler` and sends its success or its rejection, sealed with the request's credentials.
 void respond_authenticated(const AuthenticatedRequest& request, Handler handler, Core& core);
 
+// What became of a Connect (RFC 6062 section 5.2): the CONNECTION-ID, or why there is none.
+void answer_connect(const Unanswered& asked, const Result<uint32_t, stun::ErrorCode>& outcome,
+                    Core& core, Outbox& out);
+
 // Binding without credentials, under the limit for strangers.
 void respond_binding(const Request& request, Core& core);
 

@@ -13,6 +13,8 @@ void handle_send(const Request& request, Core& core) {
   if (allocation == nullptr || allocation->deadline <= request.now.mono) {
     return counters.drop_no_allocation.add();
   }
+  // RFC 6062: bytes of a TCP allocation go over connections of their own.
+  if (allocation->transport == RelayTransport::tcp) return counters.drop_bad_indication.add();
   // One walk finds all that counts and whatever we must not ignore.
   std::optional<ByteView> peer_bytes;
   std::optional<ByteView> data;

@@ -29,10 +29,12 @@ Handler handler_for(Method method) {
       return handle_create_permission;
     case Method::channel_bind:
       return handle_channel_bind;
+    case Method::connect:
+      return handle_connect;
+    case Method::connection_bind:
+      return handle_connection_bind;
     case Method::send:
     case Method::data:
-    case Method::connect:
-    case Method::connection_bind:
     case Method::connection_attempt:
       break;
   }
@@ -236,7 +238,9 @@ void Server::on_link_closed(const Now& now, const ClientRoute& route, Outbox& ou
 }
 
 void Server::on_tick(const Now& now, Outbox& out) noexcept {
-  core_.allocations.advance(now.mono, [&](const Allocation& allocation) {
+  expire_connections(now, core_, out);
+  core_.allocations.advance(now.mono, [&](Allocation& allocation) {
+    end_connections(allocation, std::nullopt, core_, out);
     core_.counters.allocations_closed.add();
     out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user,
                                               CloseReason::expired, now.mono - allocation.opened,

@@ -38,6 +38,21 @@ class Server {
                      Outbox& out) noexcept;
   // The connection is gone, and with it the allocation made over it.
   void on_link_closed(const Now& now, const ClientRoute& route, Outbox& out) noexcept;
+  // The outcome of ConnectPeer. After a failure, and when the connection is stale, nothing is left.
+  enum class PeerConnect : uint8_t { connected, failed };
+  void on_peer_connected(const Now& now, ConnectionRef connection, PeerConnect outcome,
+                         Outbox& out) noexcept;
+  // A peer has connected to a relayed address. Nothing: it is to be closed at once.
+  std::optional<ConnectionRef> on_peer_accepted(const Now& now, RelayId relay, const Endpoint& peer,
+                                                Outbox& out) noexcept;
+  // The connection with the peer, or the client's bound to it, is gone.
+  void on_connection_closed(ConnectionRef connection) noexcept;
+  // How much of `wanted` a bound connection may read now; 0 when it has to wait, or is stale.
+  [[nodiscard]] size_t may_relay(const Now& now, ConnectionRef connection,
+                                 StreamDirection direction, size_t wanted) noexcept;
+  // `read` bytes came, of which `payload` are the peers' and clients' own.
+  void on_relayed(const Now& now, ConnectionRef connection, StreamDirection direction, size_t read,
+                  size_t payload) noexcept;
   // The answer to FetchKey.
   void on_key(const Now& now, KeyTicket ticket, auth::KeyCache::Answer answer,
               Outbox& out) noexcept;
@@ -57,8 +72,9 @@ class Server {
   [[nodiscard]] bool has_allocation(const FiveTuple& tuple) {
     return core_.allocations.find(tuple) != nullptr;
   }
-  // Requests that wait for the user store.
-  [[nodiscard]] size_t waiting() const { return parked_.size(); }
+  // Requests that wait: for the user store, or for a peer to be reached.
+  [[nodiscard]] size_t waiting() const { return parked_.size() + core_.connecting; }
+  [[nodiscard]] size_t connections() const { return core_.connections.size(); }
   template <typename Visit>
   void for_each_allocation(Visit&& visit) {
     core_.allocations.for_each(visit);

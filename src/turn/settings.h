@@ -32,6 +32,7 @@ struct Settings {
   seconds channel_lifetime = kChannelLifetime;
   size_t max_permissions = kMaxPermissions;
   size_t max_channels = kMaxChannels;
+  size_t max_connections = kMaxConnections;  // With peers, of one TCP allocation.
   auth::QuotaLimits quota;
   uint64_t session_bytes_per_s = 0;  // Each direction; 0: no limit.
   ReplyLimit error_limit{200, 2000};
@@ -40,6 +41,8 @@ struct Settings {
   DefaultFamily default_family = DefaultFamily::v4;
   bool serve_binding = true;
   bool serve_turn = true;
+  bool serve_udp_relay = true;
+  bool serve_tcp_relay = true;       // RFC 6062.
   bool wide_channel_numbers = true;  // RFC 5766's range, up to 0x7FFF.
   bool classic_stun = false;         // RFC 3489.
   bool add_mapped_address = false;   // For clients that do not know XOR-MAPPED-ADDRESS.

@@ -83,9 +83,14 @@ CoreDriver::CoreDriver(Options options)
   users["bob"] = "hunter2";
   auth::NonceKey nonce_key{};
   nonce_key.fill(0x42);
-  server = std::make_unique<turn::Server>(
-      snapshot(), turn::Services{ports, directory, quota, random, options.worker}, nonce_key,
-      now.mono);
+  server = std::make_unique<turn::Server>(snapshot(),
+                                          turn::Services{.ports = ports,
+                                                         .directory = directory,
+                                                         .quota = quota,
+                                                         .random = random,
+                                                         .worker = options.worker,
+                                                         .workers = options.workers},
+                                          nonce_key, now.mono);
   publish_users();
 }
 
@@ -207,6 +212,22 @@ void CoreDriver::answer_key(const turn::FetchKey& fetch) {
   collect();
 }
 
+void CoreDriver::peer_connected(turn::ConnectionRef ref, turn::Server::PeerConnect outcome) {
+  out.clear();
+  server->on_peer_connected(now, ref, outcome, out);
+  collect();
+}
+
+std::optional<turn::ConnectionRef> CoreDriver::peer_accepted(const Endpoint& relayed,
+                                                             const Endpoint& peer) {
+  const auto relay = ports.find(relayed);
+  CHECK(relay.has_value());
+  out.clear();
+  const auto ref = server->on_peer_accepted(now, *relay, peer, out);
+  collect();
+  return ref;
+}
+
 void CoreDriver::tick() {
   out.clear();
   server->on_tick(now, out);
@@ -229,11 +250,12 @@ Balance balance_of(const turn::Counters& c, size_t waiting, uint64_t handed_in,
     for (const Counter* counter : counters) total += counter->get();
     return total;
   };
-  const uint64_t client_outcomes = sum(
-      {&c.binding_successes, &c.successes, &c.errors, &c.relayed_to_peer_packets, &c.drop_malformed,
-       &c.drop_classic_stun, &c.drop_not_for_servers, &c.drop_unknown_method, &c.drop_no_allocation,
-       &c.drop_no_channel, &c.drop_bad_indication, &c.drop_client_no_permission,
-       &c.drop_local_peer_gone, &c.drop_rate_limited, &c.drop_parked_full, &c.drop_parked_late});
+  const uint64_t client_outcomes =
+      sum({&c.binding_successes, &c.successes, &c.errors, &c.relayed_to_peer_packets,
+           &c.drop_malformed, &c.drop_classic_stun, &c.drop_not_for_servers, &c.drop_unknown_method,
+           &c.drop_no_allocation, &c.drop_no_channel, &c.drop_bad_indication,
+           &c.drop_client_no_permission, &c.drop_local_peer_gone, &c.drop_rate_limited,
+           &c.drop_parked_full, &c.drop_parked_late, &c.links_moved, &c.connects_unanswered});
   const uint64_t peer_outcomes = sum({&c.relayed_to_client_packets, &c.drop_peer_no_permission,
                                       &c.drop_peer_unknown_relay, &c.drop_oversize});
   // What goes to another allocation arrives there as from a peer: here, or at another worker.

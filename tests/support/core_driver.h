@@ -54,6 +54,7 @@ class CoreDriver {
     turn::PeerPolicySettings peers = {};
     uint64_t seed = 1;
     uint32_t worker = 0;
+    uint32_t workers = 1;
     // Shared ones, of a test with several workers; without them the driver has its own.
     FakePortSpace* space = nullptr;
     turn::RelayDirectory* directory = nullptr;
@@ -84,6 +85,9 @@ class CoreDriver {
   void peer_packet(const Endpoint& relayed, const Endpoint& peer, ByteView payload);
   void peer_error(const Endpoint& relayed, const Endpoint& peer, const turn::IcmpError& error);
   void answer_key(const turn::FetchKey& fetch);
+  // RFC 6062.
+  void peer_connected(turn::ConnectionRef ref, turn::Server::PeerConnect outcome);
+  std::optional<turn::ConnectionRef> peer_accepted(const Endpoint& relayed, const Endpoint& peer);
   void tick();
 
   // Answers a FetchKey as the store would.

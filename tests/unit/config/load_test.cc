@@ -124,6 +124,7 @@ TEST(Load, ReadsEveryOtherValue) {
       "allow-loopback-peers\nuser-quota=5\ntotal-quota=50\nmax-bps=3M\nbps-capacity=80Mbit\n"
       "max-allocate-lifetime=1800\nchannel-lifetime=601\npermission-lifetime=301\n"
       "max-permissions-per-allocation=65\nmax-channels-per-allocation=66\n"
+      "max-tcp-connections-per-allocation=67\nno-udp-relay\n"
       "unauthorized-ratelimit=off\nunauthorized-ratelimit-rps=10\n"
       "unauthorized-ratelimit-burst=20\nbinding-ratelimit=0\nfingerprint\nsoftware-attribute\n"
       "include-reason-string\nstun-backward-compatibility\nrfc3489-compatibility\n"
@@ -158,6 +159,8 @@ TEST(Load, ReadsEveryOtherValue) {
   expected.permission_lifetime_s = 301;
   expected.max_permissions_per_allocation = 65;
   expected.max_channels_per_allocation = 66;
+  expected.max_tcp_connections_per_allocation = 67;
+  expected.no_udp_relay = true;
   expected.unauthorized_ratelimit = false;
   expected.unauthorized_ratelimit_rps = 10;
   expected.unauthorized_ratelimit_burst = 20;

@@ -136,7 +136,8 @@ TEST(Allocate, ChecksRequestedTransport) {
   EXPECT_EQ(code_of({}), 400);
   EXPECT_EQ(code_of([](auto& b) { b.add(AttributeType::requested_transport, "\x11"); }), 400);
   EXPECT_EQ(code_of([](auto& b) { b.add_u64(AttributeType::requested_transport, 17); }), 400);
-  EXPECT_EQ(code_of([](auto& b) { b.add_requested_transport(6); }), 442);
+  // RFC 6062 section 5.1: not over UDP.
+  EXPECT_EQ(code_of([](auto& b) { b.add_requested_transport(6); }), 400);
   EXPECT_EQ(code_of([](auto& b) { b.add_requested_transport(0); }), 442);
   EXPECT_EQ(code_of([](auto& b) { b.add_requested_transport(17); }), 0);
 }
