@@ -32,7 +32,7 @@ declare -A ABOUT=(
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev libsqlite3-dev libfmt-dev libspdlog-dev
   libexpected-dev libboost-program-options-dev libgtest-dev libgmock-dev)
 TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
-  iproute2 util-linux procps git)
+  iproute2 util-linux procps git stun-client)
 
 usage() {
   cat << END

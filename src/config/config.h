@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/advertised_ip.h"
 #include "base/endpoint.h"
 #include "base/ip_range.h"
 #include "base/log.h"
@@ -15,12 +16,7 @@
 namespace turnpike::config {
 
 // `external-ip`: what peers and clients are told instead of the address we are bound to.
-struct ExternalIp {
-  Ip external;
-  std::optional<Ip> local;  // Absent: stands for every relay address of the same family.
-
-  friend bool operator==(const ExternalIp&, const ExternalIp&) = default;
-};
+using ExternalIp = AdvertisedIp;
 
 // `user`: exactly one of password and md5_key is set.
 struct User {
@@ -53,8 +49,12 @@ struct Config {
   std::vector<Ip> listening_ips;       // Empty: every address; 0.0.0.0 and :: mean all of a family.
   uint16_t listening_port = 3478;      // On every listening address.
   uint16_t tls_listening_port = 5349;  // Second port, for the same protocols; 0: not opened.
-  bool no_udp = false;                 // No listening UDP socket; DTLS goes with it.
-  bool no_tcp = false;                 // No listening TCP socket; TLS goes with it.
+  uint16_t alt_listening_port = 0;     // RFC 5780's second ports; 0: the first one plus 1.
+  uint16_t alt_tls_listening_port = 0;
+  std::vector<uint16_t> tcp_proxy_ports;  // Connections there begin with a PROXY header...
+  std::vector<IpRange> proxy_sources;     // ...and come from these; not empty if there are ports.
+  bool no_udp = false;                    // No listening UDP socket; DTLS goes with it.
+  bool no_tcp = false;                    // No listening TCP socket; TLS goes with it.
   bool no_tls = false;
   bool no_dtls = false;
   uint32_t sock_buf_size_bytes = 2'097'152;  // Kernel buffers of a UDP socket; 0: the system's.
@@ -121,6 +121,7 @@ struct Config {
   bool fingerprint = false;                  // FINGERPRINT also where the request had none.
   bool software_attribute = false;           // SOFTWARE in replies.
   bool include_reason_string = false;        // Reason phrase in error replies.
+  bool rfc5780 = false;                      // NAT behaviour discovery in Binding.
   bool rfc3489_compatibility = false;        // Answers Binding requests without the magic cookie.
   bool stun_backward_compatibility = false;  // MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS.
   bool rfc5766_channel_numbers = true;       // Channels 0x5000-0x7FFF as well.

@@ -36,7 +36,6 @@ constexpr Option kAccepted[] = {
     already("no-sslv3", kOldTls),
     already("no-tlsv1", kOldTls),
     already("no-tlsv1_1", kOldTls),
-    already("no-rfc5780", "RFC 5780 is not served yet"),
     already("response-origin-only-with-rfc5780", "RESPONSE-ORIGIN is not sent without RFC 5780"),
     already("no-cli", "there is no telnet console"),
     already("no-stdout-log", "with log-file the log goes to that file alone"),

@@ -36,6 +36,20 @@ Complaint set_default_family(Config& config, std::string_view value) {
 constexpr uint64_t kMaxThreads = 1024;
 constexpr uint64_t kMaxSocketBuffer = 1U << 30;
 
+Complaint add_proxy_port(Config& config, std::string_view value) {
+  const auto port = parse_number(value);
+  if (!port || *port < 1 || *port > 65535) return must_be_a_number(1, 65535);
+  config.tcp_proxy_ports.push_back(static_cast<uint16_t>(*port));
+  return {};
+}
+
+Complaint add_proxy_source(Config& config, std::string_view value) {
+  const auto range = IpRange::parse(value);
+  if (!range) return "must be an IP address, a network such as 192.0.2.0/24, or FIRST-LAST";
+  config.proxy_sources.push_back(*range);
+  return {};
+}
+
 constexpr Option kListeners[] = {
     {.name = "listening-ip",
      .letter = 'L',
@@ -54,6 +68,31 @@ constexpr Option kListeners[] = {
      .default_text = "5349",
      .help = "Second port, which serves the same as listening-port; 0 leaves it closed.",
      .apply = set_number<&Config::tls_listening_port, 0, 65535>},
+    {.name = "alt-listening-port",
+     .placeholder = "PORT",
+     .default_text = "0",
+     .help = "Second port of rfc5780, beside listening-port; 0 is listening-port + 1. Opened only "
+             "where there are two addresses to serve it on.",
+     .apply = set_number<&Config::alt_listening_port, 0, 65535>},
+    {.name = "alt-tls-listening-port",
+     .placeholder = "PORT",
+     .default_text = "0",
+     .help = "The same beside tls-listening-port; 0 is tls-listening-port + 1.",
+     .apply = set_number<&Config::alt_tls_listening_port, 0, 65535>},
+    {.name = "tcp-proxy-port",
+     .repeat = Repeat::append,
+     .placeholder = "PORT",
+     .help = "TCP port for load balancers: each connection begins with a PROXY header, version 1 "
+             "or 2, which says who the client is; TCP and TLS follow. May be repeated; opened "
+             "beside the other ports. Needs proxy-from.",
+     .apply = add_proxy_port},
+    {.name = "proxy-from",
+     .repeat = Repeat::append,
+     .origin = Origin::ours,
+     .placeholder = "ADDRESS[/LENGTH]",
+     .help = "Load balancer, or network of them, that may connect to tcp-proxy-port; may be "
+             "repeated. Whoever is not listed is disconnected.",
+     .apply = add_proxy_source},
     {.name = "sock-buf-size",
      .placeholder = "BYTES",
      .default_text = "2097152",

@@ -24,8 +24,6 @@ constexpr Option refused(std::string_view name, std::string_view placeholder, st
 
 constexpr std::string_view kUnsafeTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
 constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
-constexpr std::string_view kProxy = "the PROXY protocol is not served yet";
-constexpr std::string_view kRfc5780 = "RFC 5780 (NAT behaviour discovery) is not served yet";
 constexpr std::string_view kMobility = "RFC 8016 (mobility) is not served yet";
 constexpr std::string_view kOauth = "RFC 7635 (third-party authorization) is not served yet";
 constexpr std::string_view kAlternate = "ALTERNATE-SERVER is not served yet";
@@ -55,7 +53,6 @@ constexpr Option kRefused[] = {
     refused_flag("dh566", kDh),
     refused_flag("dh1066", kDh),
     refused_flag("dh2066", kDh),
-    refused("tcp-proxy-port", "PORT", kProxy),
     refused("acme-redirect", "URL", "HTTP is not answered; use another ACME challenge"),
     refused_flag("respond-http-unsupported", "HTTP is not answered"),
     // Listeners and relays.
@@ -70,9 +67,6 @@ constexpr Option kRefused[] = {
     refused("multiplex-peer-max-peers", "N", kMultiplex),
     refused("cpus", "N", "say how many workers there shall be with relay-threads"),
     // Protocol.
-    refused_flag("rfc5780", kRfc5780),
-    refused("alt-listening-port", "PORT", kRfc5780),
-    refused("alt-tls-listening-port", "PORT", kRfc5780),
     refused_flag("mobility", kMobility),
     refused("alternate-server", "ADDRESS[:PORT]", kAlternate),
     refused("tls-alternate-server", "ADDRESS[:PORT]", kAlternate),

@@ -4,41 +4,11 @@
 #include <array>
 
 #include "config/option_values.h"
+#include "config/remarks.h"
+#include "config/validate_listeners.h"
 
 namespace turnpike::config {
 namespace {
-
-// Collects what is said about one result, with the place of the option each remark is about.
-class Remarks {
- public:
-  explicit Remarks(LoadResult& result) : result_(result) {}
-
-  void error(std::string_view option, std::string message) {
-    result_.errors.push_back(problem_at(place_of(result_.applied, option), std::move(message)));
-  }
-  void warn(std::string_view option, std::string message) {
-    result_.warnings.push_back(problem_at(place_of(result_.applied, option), std::move(message)));
-  }
-  // For the value at `index` of an option that may be repeated.
-  void error_at(std::string_view option, size_t index, std::string message) {
-    result_.errors.push_back(problem_at(value_place(option, index), std::move(message)));
-  }
-  void warn_at(std::string_view option, size_t index, std::string message) {
-    result_.warnings.push_back(problem_at(value_place(option, index), std::move(message)));
-  }
-  [[nodiscard]] bool is_set(std::string_view option) const {
-    return result_.applied.find(option) != result_.applied.end();
-  }
-
- private:
-  [[nodiscard]] Place value_place(std::string_view option, size_t index) const {
-    const auto found = result_.applied.find(option);
-    if (found == result_.applied.end() || index >= found->second.size()) return {};
-    return found->second[index].place;
-  }
-
-  LoadResult& result_;
-};
 
 bool is_multicast(const Ip& ip) {
   return ip.is_v4() ? (ip.bytes()[12] & 0xf0) == 0xe0 : ip.bytes()[0] == 0xff;
@@ -319,6 +289,8 @@ void validate(LoadResult& result) {
   Remarks remarks(result);
   check_listeners(result.config, remarks);
   check_transports(result.config, remarks);
+  check_second_addresses(result.config, remarks);
+  check_proxy(result.config, remarks);
   check_relay_ips(result.config, remarks);
   check_ports(result.config, remarks);
   for (size_t i = 0; i < result.config.external_ips.size(); ++i) {

@@ -28,6 +28,13 @@ Endpoint own_address(const Fd& fd) {
   return from_sockaddr(address);
 }
 
+StreamRead receive(const Fd& fd, ByteSpan room, int flags) {
+  const ssize_t size = ::recv(fd.get(), room.data(), room.size(), flags);
+  if (size > 0) return {StreamResult::some, room.first(static_cast<size_t>(size))};
+  if (size < 0 && (is_again(errno) || errno == EINTR)) return {StreamResult::would_block, {}};
+  return {StreamResult::closed, {}, size < 0};
+}
+
 }  // namespace
 
 Result<Fd, SysError> listen_tcp(const Endpoint& local, ReusePort reuse_port) {
@@ -78,10 +85,11 @@ Result<AcceptedStream, AcceptError> accept_tcp(const Fd& listener) {
 }
 
 StreamRead read_stream(const Fd& fd, ByteSpan room) {
-  const ssize_t size = ::recv(fd.get(), room.data(), room.size(), 0);
-  if (size > 0) return {StreamResult::some, room.first(static_cast<size_t>(size))};
-  if (size < 0 && (is_again(errno) || errno == EINTR)) return {StreamResult::would_block, {}};
-  return {StreamResult::closed, {}, size < 0};
+  return receive(fd, room, 0);
+}
+
+StreamRead peek_stream(const Fd& fd, ByteSpan room) {
+  return receive(fd, room, MSG_PEEK);
 }
 
 StreamWrite write_stream(const Fd& fd, ByteView bytes) {

@@ -41,6 +41,8 @@ struct StreamRead {
   bool reset = false;  // Closed by force, or by a failure, and not at its end.
 };
 StreamRead read_stream(const Fd& fd, ByteSpan room);
+// The same, but the bytes stay where they are, to be read again.
+StreamRead peek_stream(const Fd& fd, ByteSpan room);
 
 struct StreamWrite {
   StreamResult result = StreamResult::closed;

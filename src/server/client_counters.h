@@ -25,6 +25,11 @@ struct ClientCounters {
   Counter streams_moved;      // To another worker (RFC 6062); each is opened anew there.
   Counter streams_bound;      // To a connection with a peer (RFC 6062).
   Counter pipes_slowed;       // How often one of those had to wait for bandwidth.
+  Counter proxy_headers;          // PROXY headers that were read.
+  Counter proxy_source_refused;   // Connections to a PROXY port from a source that is not listed.
+  Counter proxy_waiting_refused;  // Too many without a header at once.
+  Counter proxy_header_refused;   // No PROXY header, or a broken one.
+  Counter proxy_header_late;      // Not complete in time.
 };
 
 }  // namespace turnpike::server

@@ -36,8 +36,9 @@ std::shared_ptr<const turn::PeerPolicy> make_peer_policy(const config::Config& c
 
 }  // namespace
 
-std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& config,
-                                                         const std::vector<Ip>& own_addresses) {
+std::shared_ptr<const turn::Settings> make_core_settings(
+    const config::Config& config, const std::vector<Ip>& own_addresses,
+    std::shared_ptr<const turn::BehaviorDiscovery> discovery) {
   auto settings = std::make_shared<turn::Settings>();
   settings->auth = config.no_auth ? turn::AuthMode::none : turn::AuthMode::long_term;
   settings->realm = config.realm;
@@ -73,6 +74,7 @@ std::shared_ptr<const turn::Settings> make_core_settings(const config::Config& c
   if (config.software_attribute) {
     settings->software = std::string("Turnpike ").append(kVersion);
   }
+  settings->discovery = std::move(discovery);
   settings->peers = make_peer_policy(config, own_addresses);
   return settings;
 }

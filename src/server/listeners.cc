@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "config/discovery_listeners.h"
 
 namespace turnpike::server {
 namespace {
@@ -15,6 +16,11 @@ net::UdpOptions listener_options(const config::Config& config, const Endpoint& l
   options.receive_buffer = static_cast<int>(config.sock_buf_size_bytes);
   options.send_buffer = static_cast<int>(config.sock_buf_size_bytes);
   return options;
+}
+
+std::vector<Ip> listening_ips(const config::Config& config) {
+  if (!config.listening_ips.empty()) return config.listening_ips;
+  return {any_address(IpFamily::v4), any_address(IpFamily::v6)};
 }
 
 bool is_missing_family(const Endpoint& local, int code) {
@@ -35,14 +41,15 @@ Result<void, net::SysError> bind_udp(const config::Config& config, const Endpoin
   return {};
 }
 
-Result<void, net::SysError> bind_tcp(const Endpoint& local, std::vector<WorkerListeners>& workers) {
+Result<void, net::SysError> bind_tcp(const Endpoint& local, std::vector<WorkerListeners>& workers,
+                                     std::vector<net::Fd> WorkerListeners::*kind) {
   if (auto probe = net::listen_tcp(local, net::ReusePort::no); !probe) {
     return unexpected(probe.error());
   }
   for (WorkerListeners& worker : workers) {
     auto socket = net::listen_tcp(local, net::ReusePort::yes);
     if (!socket) return unexpected(socket.error());
-    worker.tcp.push_back(std::move(*socket));
+    (worker.*kind).push_back(std::move(*socket));
   }
   return {};
 }
@@ -53,7 +60,7 @@ Result<void, net::SysError> bind_all(const config::Config& config, const Endpoin
     if (auto bound = bind_udp(config, local, workers); !bound) return bound;
   }
   if (!config.no_tcp) {
-    if (auto bound = bind_tcp(local, workers); !bound) return bound;
+    if (auto bound = bind_tcp(local, workers, &WorkerListeners::tcp); !bound) return bound;
   }
   return {};
 }
@@ -61,14 +68,24 @@ Result<void, net::SysError> bind_all(const config::Config& config, const Endpoin
 }  // namespace
 
 std::vector<Endpoint> listening_endpoints(const config::Config& config) {
-  std::vector<Ip> ips = config.listening_ips;
-  if (ips.empty()) ips = {any_address(IpFamily::v4), any_address(IpFamily::v6)};
   std::vector<Endpoint> endpoints;
-  for (const Ip& ip : ips) {
+  for (const Ip& ip : listening_ips(config)) {
     endpoints.push_back({ip, config.listening_port});
     if (config.tls_listening_port != 0 && config.tls_listening_port != config.listening_port) {
       endpoints.push_back({ip, config.tls_listening_port});
     }
+  }
+  // RFC 5780 section 6: the second ports of those addresses that have a counterpart.
+  for (const config::EndpointSquare& square : config::discovery_squares(config)) {
+    endpoints.insert(endpoints.end(), {square[1], square[3]});
+  }
+  return endpoints;
+}
+
+std::vector<Endpoint> proxied_endpoints(const config::Config& config) {
+  std::vector<Endpoint> endpoints;
+  for (const Ip& ip : listening_ips(config)) {
+    for (const uint16_t port : config.tcp_proxy_ports) endpoints.push_back({ip, port});
   }
   return endpoints;
 }
@@ -78,15 +95,23 @@ Result<Listeners, std::vector<net::SysError>> bind_listeners(const config::Confi
   Listeners listeners;
   listeners.of_worker.resize(workers);
   std::vector<net::SysError> errors;
-  for (const Endpoint& local : listening_endpoints(config)) {
-    if (auto bound = bind_all(config, local, listeners.of_worker); bound) {
-      listeners.endpoints.push_back(local);
+  const auto judge = [&](const Endpoint& local, const Result<void, net::SysError>& bound,
+                         std::vector<Endpoint>& served) {
+    if (bound) {
+      served.push_back(local);
     } else if (is_missing_family(local, bound.error().code)) {
       log_info("listener_left_out",
                {{"address", local.to_string()}, {"reason", "this host has no IPv6"}});
     } else {
       errors.push_back(bound.error());
     }
+  };
+  for (const Endpoint& local : listening_endpoints(config)) {
+    judge(local, bind_all(config, local, listeners.of_worker), listeners.endpoints);
+  }
+  for (const Endpoint& local : proxied_endpoints(config)) {
+    judge(local, bind_tcp(local, listeners.of_worker, &WorkerListeners::proxied),
+          listeners.proxied_endpoints);
   }
   if (errors.empty() && listeners.endpoints.empty()) {
     errors.push_back({EADDRNOTAVAIL, "no address to listen on"});

@@ -14,14 +14,18 @@ namespace turnpike::server {
 
 // The addresses that a configuration asks for.
 std::vector<Endpoint> listening_endpoints(const config::Config& config);
+// The same of the ports for load balancers (PROXY protocol).
+std::vector<Endpoint> proxied_endpoints(const config::Config& config);
 
 struct WorkerListeners {
   std::vector<net::UdpSocket> udp;
   std::vector<net::Fd> tcp;
+  std::vector<net::Fd> proxied;
 };
 
 struct Listeners {
   std::vector<Endpoint> endpoints;
+  std::vector<Endpoint> proxied_endpoints;
   std::vector<WorkerListeners> of_worker;
 };
 

@@ -42,6 +42,8 @@ class StreamClients {
 
   // Takes the connections that wait at a listening socket.
   void accept_from(const net::Fd& listener);
+  // Takes one that was accepted elsewhere; its `peer` is the client, whoever holds the other end.
+  void open(net::AcceptedStream accepted);
   // For connections to come.
   void use(std::shared_ptr<const net::TlsContext> tls) { tls_ = std::move(tls); }
 
@@ -63,7 +65,6 @@ class StreamClients {
  private:
   struct Client;
 
-  void open(net::AcceptedStream accepted);
   void on_readable(SlabHandle handle);
   void on_writable(SlabHandle handle);
   // The first byte says what the connection speaks.

@@ -8,6 +8,7 @@
 #include "net/clock.h"
 #include "server/core_settings.h"
 #include "server/cpu_count.h"
+#include "server/discovery.h"
 #include "server/listeners.h"
 #include "server/users.h"
 #include "turnpike/version.h"
@@ -22,6 +23,12 @@ std::vector<Ip> ips_of(const net::HostAddresses& host) {
   std::vector<Ip> ips;
   for (const net::LocalAddress& address : host.addresses) ips.push_back(address.ip);
   return ips;
+}
+
+std::vector<Endpoint> udp_addresses(const WorkerListeners& listeners) {
+  std::vector<Endpoint> addresses;
+  for (const net::UdpSocket& socket : listeners.udp) addresses.push_back(socket.local());
+  return addresses;
 }
 
 // A fleet that shares a secret shares its nonces; else they are this process's own.
@@ -127,8 +134,12 @@ Result<void, std::string> Supervisor::prepare() {
     return unexpected(text);
   }
   endpoints_ = listeners->endpoints;
+  proxied_endpoints_ = listeners->proxied_endpoints;
 
-  const auto settings = make_core_settings(config_, ips_of(*host_));
+  discovery_ = make_discovery(config_, udp_addresses(listeners->of_worker.front()));
+  if (discovery_) redirected_replies_.emplace(RandomSource().hash_key());
+
+  const auto settings = make_settings();
   const auth::NonceKey nonce_key = make_nonce_key(config_);
   const WorkerLinks links = {[this](uint32_t worker, WorkerMessage&& message) {
                                return worker < workers_.size() &&
@@ -147,6 +158,8 @@ Result<void, std::string> Supervisor::prepare() {
     setup.host = host_;
     setup.udp_listeners = std::move(listeners->of_worker[i].udp);
     setup.tcp_listeners = std::move(listeners->of_worker[i].tcp);
+    setup.proxied_listeners = std::move(listeners->of_worker[i].proxied);
+    setup.proxy_limits.sources = config_.proxy_sources;
     setup.tls = tls_;
     setup.stream_limits = make_stream_limits(config_, workers);
     setup.dtls_limits = make_dtls_limits(config_);
@@ -155,6 +168,7 @@ Result<void, std::string> Supervisor::prepare() {
     setup.quota = &quota_;
     setup.error_replies = &error_replies_;
     setup.binding_replies = &binding_replies_;
+    setup.redirected_replies = redirected_replies_ ? &*redirected_replies_ : nullptr;
     setup.capacity_from_clients = &capacity_from_clients_;
     setup.capacity_to_clients = &capacity_to_clients_;
     setup.links = links;
@@ -164,6 +178,10 @@ Result<void, std::string> Supervisor::prepare() {
   if (!bell) return unexpected(std::string("out of file descriptors"));
   stop_bell_ = std::move(*bell);
   return {};
+}
+
+std::shared_ptr<const turn::Settings> Supervisor::make_settings() const {
+  return make_core_settings(config_, ips_of(*host_), discovery_);
 }
 
 void Supervisor::start_threads() {
@@ -189,6 +207,11 @@ void Supervisor::start_threads() {
                            {"tls", tls_ != nullptr && !config_.no_tcp && !config_.no_tls},
                            {"dtls", tls_ != nullptr && !config_.no_udp && !config_.no_dtls &&
                                         tls_->offers_dtls()}});
+  }
+  for (const Endpoint& endpoint : proxied_endpoints_) {
+    log_info("listening_for_proxies", {{"address", endpoint.to_string()},
+                                       {"tls", tls_ != nullptr && !config_.no_tls},
+                                       {"sources", config_.proxy_sources.size()}});
   }
   if (tls_ && tls_->self_signed()) {
     log_warning("self_signed_certificate",
@@ -250,7 +273,7 @@ void Supervisor::on_addresses_changed() {
     return;
   }
   host_ = std::make_shared<net::HostAddresses>(std::move(*host));
-  const auto settings = make_core_settings(config_, ips_of(*host_));
+  const auto settings = make_settings();
   post_to_all([&settings] { return NewSettings{settings}; });
   post_to_all([this] { return NewHostAddresses{host_}; });
   log_info("addresses_changed", {{"addresses", host_->addresses.size()}});

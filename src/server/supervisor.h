@@ -37,6 +37,7 @@ class Supervisor {
  private:
   explicit Supervisor(config::Config config);
   Result<void, std::string> prepare();
+  [[nodiscard]] std::shared_ptr<const turn::Settings> make_settings() const;
   void start_threads();
   void watch_signals();
   void watch_addresses();
@@ -55,6 +56,8 @@ class Supervisor {
   net::EventLoop loop_;
   std::shared_ptr<const net::HostAddresses> host_;
   std::vector<Endpoint> endpoints_;
+  std::vector<Endpoint> proxied_endpoints_;
+  std::shared_ptr<const turn::BehaviorDiscovery> discovery_;
   std::shared_ptr<const net::TlsContext> tls_;  // Null: neither TLS nor DTLS.
 
   // Shared by the workers, so older than they are.
@@ -63,6 +66,7 @@ class Supervisor {
   auth::QuotaLedger quota_;
   turn::ReplyBuckets error_replies_;
   turn::ReplyBuckets binding_replies_;
+  std::optional<turn::ReplyBuckets> redirected_replies_;  // Where RFC 5780 is served.
   turn::CapacityPool capacity_from_clients_;
   turn::CapacityPool capacity_to_clients_;
 

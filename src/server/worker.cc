@@ -34,15 +34,19 @@ Worker::Worker(WorkerSetup setup)
       batch_(random_.hash_key()),
       udp_listeners_(std::move(setup.udp_listeners)),
       tcp_listeners_(std::move(setup.tcp_listeners)),
+      proxied_listeners_(std::move(setup.proxied_listeners)),
       relays_(setup.relay_settings, std::move(setup.host), {loop_, random_, *setup.reservations},
               [this](turn::RelayId relay) { on_relay_readable(relay); }),
       server_(std::move(setup.settings),
               {relays_, *setup.directory, *setup.quota, random_, index_, setup.error_replies,
-               setup.binding_replies, setup.capacity_from_clients, setup.capacity_to_clients,
-               setup.workers},
+               setup.binding_replies, setup.redirected_replies, setup.capacity_from_clients,
+               setup.capacity_to_clients, setup.workers},
               setup.nonce_key, net::monotonic_now()),
       streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls, random_.hash_key()),
       tcp_relays_(loop_, turn(), relays_, streams_, client_counters_),
+      proxied_(
+          loop_, client_counters_, std::move(setup.proxy_limits), [this] { return now().mono; },
+          [this](net::AcceptedStream&& stream) { streams_.open(std::move(stream)); }),
       mailbox_(kMailboxCapacity, [this] { doorbell_.ring(); }) {
   auto doorbell = loop_.make_doorbell([this] { on_mail(); });
   CHECK(doorbell.has_value());
@@ -58,6 +62,10 @@ Worker::Worker(WorkerSetup setup)
     watches_.push_back(
         loop_.watch(listener.get(), [this, &listener] { streams_.accept_from(listener); }));
   }
+  for (const net::Fd& listener : proxied_listeners_) {
+    watches_.push_back(
+        loop_.watch(listener.get(), [this, &listener] { proxied_.accept_from(listener); }));
+  }
   watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
 }
 
@@ -69,6 +77,7 @@ void Worker::on_tick() {
   server_.on_tick(now(), outbox_);
   streams_.on_tick();
   tcp_relays_.on_tick();
+  proxied_.on_tick();
   if (dtls_) dtls_->on_tick();
 }
 

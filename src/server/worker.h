@@ -16,6 +16,7 @@
 #include "net/tx_batch.h"
 #include "relay/relay_sockets.h"
 #include "server/dtls_clients.h"
+#include "server/proxied_streams.h"
 #include "server/stream_clients.h"
 #include "server/tcp_relays.h"
 #include "server/worker_message.h"
@@ -40,14 +41,17 @@ struct WorkerSetup {
   std::shared_ptr<const net::HostAddresses> host;
   std::vector<net::UdpSocket> udp_listeners;   // Bound; datagram links are their indices.
   std::vector<net::Fd> tcp_listeners;          // Listening.
+  std::vector<net::Fd> proxied_listeners;      // Listening; connections begin with a PROXY header.
   std::shared_ptr<const net::TlsContext> tls;  // Null: neither TLS nor DTLS is served.
   StreamLimits stream_limits;
+  ProxyLimits proxy_limits;
   DtlsLimits dtls_limits;
   turn::RelayDirectory* directory = nullptr;
   relay::Reservations* reservations = nullptr;
   auth::QuotaLedger* quota = nullptr;
   turn::ReplyBuckets* error_replies = nullptr;
   turn::ReplyBuckets* binding_replies = nullptr;
+  turn::ReplyBuckets* redirected_replies = nullptr;
   turn::CapacityPool* capacity_from_clients = nullptr;
   turn::CapacityPool* capacity_to_clients = nullptr;
   WorkerLinks links;
@@ -109,11 +113,13 @@ class Worker {
   turn::Outbox outbox_;
   std::vector<net::UdpSocket> udp_listeners_;
   std::vector<net::Fd> tcp_listeners_;
+  std::vector<net::Fd> proxied_listeners_;
   relay::RelaySockets relays_;
   turn::Server server_;  // Holds leases on relays_, so it goes first.
   ClientCounters client_counters_;
   StreamClients streams_;
   TcpRelays tcp_relays_;
+  ProxiedStreams proxied_;
   std::unique_ptr<DtlsClients> dtls_;  // nullptr: DTLS is not served.
 
   std::vector<turn::Effect> effects_;   // Scratch of flush().

@@ -1,69 +1,138 @@
-// Binding: RFC 8489 section 3 for today's clients, RFC 3489 for those that ask for it.
+// Binding: RFC 8489 section 3 for today's clients, with RFC 5780 for those that ask about their
+// NAT.
+#include "turn/binding.h"
+
+#include <algorithm>
+#include <limits>
+
 #include "stun/attributes.h"
 #include "turn/core.h"
 #include "turn/respond.h"
 
 namespace turnpike::turn {
-
-using stun::AttributeType;
-
-Outcome handle_binding(const Request& request, Core& core, stun::MessageBuilder& success) {
-  const Endpoint& client = request.from.tuple.client;
-  success.add_xor_address(AttributeType::xor_mapped_address, client);
-  if (core.settings->add_mapped_address) {
-    success.add_address(AttributeType::mapped_address, client);
-  }
-  return Done{};
-}
-
 namespace {
 
-// RFC 3489 section 8.1: a client may ask to be answered from elsewhere (CHANGE-REQUEST), or even to
-// somewhere else (RESPONSE-ADDRESS). Answered from here it would take its NAT for more open than it
-// is, so what we cannot do is said. A CHANGE-REQUEST that asks for nothing is no request.
-std::vector<AttributeType> unserved_attributes(const stun::MessageView& message) {
-  std::vector<AttributeType> unserved = unknown_attributes(message);
-  const auto value = message.find(AttributeType::change_request);
-  const auto change = value ? stun::decode_change_request(*value) : std::nullopt;
-  if (change && !change->change_ip && !change->change_port) {
-    std::erase(unserved, AttributeType::change_request);
+using stun::AttributeType;
+using stun::ErrorCode;
+
+constexpr size_t kAttributeHeader = 4;
+
+// MAPPED-ADDRESS and all that have its form.
+size_t address_size(const Endpoint& address) {
+  return kAttributeHeader + 4 + address.ip.wire_bytes().size();
+}
+
+// What of RFC 5780 a request asks for, and whether that is ours to give.
+struct Wishes {
+  bool padding = false;
+  stun::ChangeRequest change{};
+  std::optional<uint16_t> response_port;
+  bool malformed = false;
+
+  [[nodiscard]] bool wants_change() const { return change.change_ip || change.change_port; }
+};
+
+Wishes read_wishes(const stun::MessageView& message) {
+  Wishes wishes;
+  wishes.padding = message.has(AttributeType::padding);
+  if (const auto value = message.find(AttributeType::change_request)) {
+    const auto change = stun::decode_change_request(*value);
+    wishes.malformed |= !change;
+    wishes.change = change.value_or(stun::ChangeRequest());
   }
-  // Section 11.2.10: the list is repeated into a whole number of words.
-  if (unserved.size() % 2 != 0) unserved.push_back(unserved.back());
-  return unserved;
+  if (const auto value = message.find(AttributeType::response_port)) {
+    wishes.response_port = stun::decode_response_port(*value);
+    // Nothing can be sent to port 0.
+    wishes.malformed |= wishes.response_port.value_or(0) == 0;
+    // Section 7.5: together they would make somebody else's port a target of large packets.
+    wishes.malformed |= wishes.padding;
+  }
+  return wishes;
+}
+
+// Section 6: without a second address every CHANGE-REQUEST is refused. A stream or a DTLS channel
+// has two ends, and an answer from or to elsewhere would not belong to it.
+void remove_served(const Wishes& wishes, const std::optional<SquarePosition>& position,
+                   Transport transport, std::vector<AttributeType>& unknown) {
+  const bool is_udp = transport == Transport::udp;
+  std::erase(unknown, AttributeType::padding);
+  if (is_udp) std::erase(unknown, AttributeType::response_port);
+  if (position && (is_udp || !wishes.wants_change())) {
+    std::erase(unknown, AttributeType::change_request);
+  }
 }
 
 }  // namespace
 
-void answer_classic_binding(const Request& request, Core& core) {
-  Counters& counters = core.counters;
-  counters.binding_requests.add();
-  if (!core.binding_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
-    return counters.drop_rate_limited.add();
+AnswerPath path_back(const ClientRoute& from) {
+  return {from.link, from.tuple.client, from.tuple.server.ip};
+}
+
+Result<BindingPlan, Reject> plan_binding(const Request& request, const Core& core) {
+  const stun::MessageView message = request.message.covered_by_integrity();
+  std::vector<AttributeType> unknown = unknown_attributes(message);
+  const FiveTuple& tuple = request.from.tuple;
+  const BehaviorDiscovery* discovery = core.settings->discovery.get();
+  BindingPlan plan;
+  plan.path = path_back(request.from);
+  if (discovery == nullptr || !discovery->rfc5780) {
+    if (!unknown.empty()) return unexpected(Reject{ErrorCode::unknown_attribute, unknown});
+    return plan;
   }
-  const auto unserved = unserved_attributes(request.message);
-  const ByteSpan room = request.out.claim(kMaxReplySize);
-  if (room.empty()) return counters.drop_outbox_full.add();
-  auto answer = stun::MessageBuilder::classic(
-      room, stun::Method::binding, unserved.empty() ? stun::Class::success : stun::Class::error,
-      request.message.cookie_and_transaction_id().first<16>());
-  if (unserved.empty()) {
-    // CHANGED-ADDRESS would promise a second address, and there is none.
-    answer.add_address(AttributeType::mapped_address, request.from.tuple.client);
-    answer.add_address(AttributeType::source_address, request.from.tuple.server);
-  } else {
-    answer.add_error(stun::ErrorCode::unknown_attribute);
-    answer.add_unknown_attributes(unserved);
+  const auto position = discovery->find(tuple.server);
+  const Wishes wishes = read_wishes(message);
+  remove_served(wishes, position, tuple.transport, unknown);
+  if (!unknown.empty()) return unexpected(Reject{ErrorCode::unknown_attribute, unknown});
+  if (wishes.malformed) return reject(ErrorCode::bad_request);
+
+  plan.reports_addresses = true;
+  plan.origin = discovery->advertised(tuple.server);
+  plan.padding = wishes.padding;
+  if (position) plan.other = position->opposite().advertised;
+  if (wishes.wants_change()) {
+    const Corner& from = position->changed(wishes.change);
+    plan.origin = from.advertised;
+    plan.path.link = from.link;
+    plan.path.server_ip = from.local.ip;
   }
-  const ByteView bytes = answer.finish();
-  request.out.give_back(room.size() - bytes.size());
-  (unserved.empty() ? counters.binding_successes : counters.errors).add();
-  request.out.to_client.push_back({request.from.link,
-                                   request.from.tuple.client,
-                                   request.from.tuple.server.ip,
-                                   bytes,
-                                   {},
-                                   Precious::yes});
+  if (wishes.response_port && *wishes.response_port != tuple.client.port) {
+    plan.path.client.port = *wishes.response_port;
+    plan.redirected = true;
+  }
+  return plan;
+}
+
+void write_binding(const Request& request, const BindingPlan& plan, const Core& core,
+                   SizeBound bound, stun::MessageBuilder& success) {
+  const Endpoint& client = request.from.tuple.client;
+  success.add_xor_address(AttributeType::xor_mapped_address, client);
+  if (!plan.reports_addresses) {
+    if (core.settings->add_mapped_address) {
+      success.add_address(AttributeType::mapped_address, client);
+    }
+    return;
+  }
+  // Deviation: section 6.1 has all three in every answer. What PADDING and RESPONSE-PORT draw from
+  // us for a stranger must not be more than he sent, so there they stand as far as there is room
+  // (BehaviorDiscoveryTest.PaddingDrawsNoMoreThanWasSent). The bare answer is what anybody gets.
+  size_t left = std::numeric_limits<size_t>::max();
+  if (bound.limited && (plan.padding || plan.redirected)) {
+    const size_t bare = stun::kHeaderSize + address_size(client) + bound.tail;
+    const size_t received = request.message.bytes().size();
+    left = received > bare ? received - bare : 0;
+  }
+  const auto add = [&](AttributeType type, const Endpoint& address) {
+    if (address_size(address) > left) return;
+    success.add_address(type, address);
+    left -= address_size(address);
+  };
+  add(AttributeType::mapped_address, client);
+  add(AttributeType::response_origin, plan.origin);
+  if (plan.other) add(AttributeType::other_address, *plan.other);
+  if (!plan.padding || left < kAttributeHeader) return;
+  const size_t size = std::min(left - kAttributeHeader, kPaddingSize) / 4 * 4;
+  const ByteSpan padding = success.claim(AttributeType::padding, size);
+  std::fill(padding.begin(), padding.end(), uint8_t{0});
 }
 
 }  // namespace turnpike::turn

@@ -30,6 +30,7 @@ struct Services {
   // Shared by the workers; nullptr: the core counts by itself.
   ReplyBuckets* error_replies = nullptr;
   ReplyBuckets* binding_replies = nullptr;
+  ReplyBuckets* redirected_replies = nullptr;
   CapacityPool* capacity_from_clients = nullptr;  // nullptr: no limit.
   CapacityPool* capacity_to_clients = nullptr;
   uint32_t workers = 1;  // How many there are; a CONNECTION-ID says which of them has it.
@@ -54,6 +55,8 @@ struct Core {
   size_t connecting = 0;  // Of those, how many have a Connect that is not answered yet.
   ReplyLimiter error_limiter;
   ReplyLimiter binding_limiter;
+  // Counts where the services have none; made when it is first needed.
+  std::unique_ptr<ReplyBuckets> own_redirected_replies;
   CapacityCredit credit_from_clients;
   CapacityCredit credit_to_clients;
 };
@@ -65,7 +68,6 @@ Outcome handle_create_permission(const AuthenticatedRequest&, Core&, stun::Messa
 Outcome handle_channel_bind(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
 Outcome handle_connect(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
 Outcome handle_connection_bind(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
-Outcome handle_binding(const Request&, Core&, stun::MessageBuilder& success);
 
 // Binding in the form of RFC 3489.
 void answer_classic_binding(const Request&, Core&);

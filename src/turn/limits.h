@@ -43,6 +43,14 @@ constexpr seconds kKeyCacheLifetime{600};
 constexpr size_t kMaxReplySize = 2048;
 constexpr size_t kMaxUnknownAttributes = 16;
 
+// RFC 5780 section 6.1 wants as much PADDING as the outgoing interface's MTU, so that the answer is
+// cut into fragments; this is Ethernet's, and no path of the Internet carries more.
+constexpr size_t kPaddingSize = 1500;
+// Answers to another port than the question came from (RFC 5780's RESPONSE-PORT), per second and
+// source. A test of a binding's lifetime takes a few in an hour.
+constexpr uint32_t kRedirectedPerSecond = 10;
+constexpr uint32_t kRedirectedBurst = 20;
+
 // A peer's datagram must still fit a Data indication, whose length field has 16 bits. What is
 // larger is dropped whole, never cut.
 constexpr size_t kMaxRelayedPayload = 65480;

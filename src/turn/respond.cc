@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "turn/binding.h"
+
 namespace turnpike::turn {
 namespace {
 
@@ -55,10 +57,13 @@ void add_tail(WithFingerprint fingerprint, const Core& core, MessageBuilder& ans
   }
 }
 
-void send(const Request& request, ByteView answer) {
-  const ClientRoute& to = request.from;
-  request.out.to_client.push_back(
-      {to.link, to.tuple.client, to.tuple.server.ip, answer, {}, Precious::yes});
+// What add_tail() adds for somebody without credentials.
+size_t stranger_tail_size(const Request& request, const Core& core) {
+  constexpr size_t kHeader = 4;
+  const size_t software = core.settings->software.size();
+  size_t size = software == 0 ? 0 : kHeader + (software + 3) / 4 * 4;
+  if (core.settings->always_fingerprint || request.message.has_fingerprint()) size += kHeader + 4;
+  return size;
 }
 
 // Room for one answer in the outbox, of which the unused part goes back.
@@ -75,6 +80,9 @@ class Reply {
 
   // Completes the answer and sends it; `who` seals it. False, and counted, when there was no room.
   [[nodiscard]] bool send_sealed_by(const auth::Identity* who) {
+    return send_sealed_by(who, path_back(request_.from));
+  }
+  [[nodiscard]] bool send_sealed_by(const auth::Identity* who, const AnswerPath& path) {
     add_tail(
         request_.message.has_fingerprint() ? WithFingerprint::yes : WithFingerprint::as_configured,
         core_, builder_, who);
@@ -84,7 +92,8 @@ class Reply {
       core_.counters.drop_outbox_full.add();
       return false;
     }
-    send(request_, bytes);
+    request_.out.to_client.push_back(
+        {path.link, path.client, path.server_ip, bytes, {}, Precious::yes});
     return true;
   }
 
@@ -119,6 +128,34 @@ void send_rejection(const AuthenticatedRequest& request, const Reject& rejection
                                                   request.message.method(), rejection.code});
 }
 
+// An answer to another port reaches somebody who may not have asked, behind an address that he
+// shares with the client; so there are few of them, whatever the other limits say.
+bool may_redirect(const Request& request, Core& core) {
+  ReplyBuckets* buckets = core.services.redirected_replies;
+  if (buckets == nullptr) {
+    if (!core.own_redirected_replies) {
+      core.own_redirected_replies = std::make_unique<ReplyBuckets>(core.services.random.hash_key());
+    }
+    buckets = core.own_redirected_replies.get();
+  }
+  return buckets->spend(request.from.tuple.client.ip, {kRedirectedPerSecond, kRedirectedBurst},
+                        request.now.mono);
+}
+
+// `who` is nullptr for a stranger.
+void send_binding(const Request& request, const BindingPlan& plan, const auth::Identity* who,
+                  Core& core) {
+  if (plan.redirected && !may_redirect(request, core)) {
+    return core.counters.drop_rate_limited.add();
+  }
+  Reply success(request, core, Class::success);
+  SizeBound bound;
+  bound.limited = who == nullptr;
+  if (bound.limited) bound.tail = stranger_tail_size(request, core);
+  write_binding(request, plan, core, bound, success.builder());
+  if (success.send_sealed_by(who, plan.path)) core.counters.binding_successes.add();
+}
+
 }  // namespace
 
 bool is_known(AttributeType type) {
@@ -145,10 +182,7 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
   const Outcome outcome = handler(request, core, success.builder());
   if (outcome && outcome->answer == Answer::later) return success.discard();
   if (outcome) {
-    const bool is_binding = request.message.method() == stun::Method::binding;
-    if (success.send_sealed_by(request.identity())) {
-      (is_binding ? core.counters.binding_successes : core.counters.successes).add();
-    }
+    if (success.send_sealed_by(request.identity())) core.counters.successes.add();
     return;
   }
   success.discard();
@@ -180,21 +214,18 @@ void answer_connect(const Unanswered& asked, const Result<uint32_t, ErrorCode>& 
 }
 
 void respond_binding(const Request& request, Core& core) {
-  auto unknown = unknown_attributes(request.message.covered_by_integrity());
-  if (!unknown.empty()) {
-    return respond_stranger(request, Reject{ErrorCode::unknown_attribute, std::move(unknown)},
-                            core);
-  }
+  const auto plan = plan_binding(request, core);
+  if (!plan) return respond_stranger(request, plan.error(), core);
   if (!core.binding_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
     return core.counters.drop_rate_limited.add();
   }
-  Reply success(request, core, Class::success);
-  const Outcome outcome = handle_binding(request, core, success.builder());
-  if (!outcome) {
-    success.discard();
-    return respond_stranger(request, outcome.error(), core);
-  }
-  if (success.send_sealed_by(nullptr)) core.counters.binding_successes.add();
+  send_binding(request, *plan, nullptr, core);
+}
+
+void respond_authenticated_binding(const AuthenticatedRequest& request, Core& core) {
+  const auto plan = plan_binding(request, core);
+  if (!plan) return send_rejection(request, plan.error(), core);
+  send_binding(request, *plan, request.identity(), core);
 }
 
 void respond_stranger(const Request& request, const Reject& rejection, Core& core) {

@@ -14,8 +14,9 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
 void answer_connect(const Unanswered& asked, const Result<uint32_t, stun::ErrorCode>& outcome,
                     Core& core, Outbox& out);
 
-// Binding without credentials, under the limit for strangers.
+// Binding without credentials, under the limit for strangers; and with them.
 void respond_binding(const Request& request, Core& core);
+void respond_authenticated_binding(const AuthenticatedRequest& request, Core& core);
 
 // An error to somebody who has not shown credentials: unsealed, and limited by source.
 void respond_stranger(const Request& request, const Reject& rejection, Core& core);

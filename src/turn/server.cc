@@ -11,16 +11,9 @@ namespace {
 using stun::Class;
 using stun::Method;
 
-Outcome handle_authenticated_binding(const AuthenticatedRequest& request, Core& core,
-                                     stun::MessageBuilder& success) {
-  return handle_binding(request, core, success);
-}
-
-// nullptr: we do not know the method, or do not serve it.
+// nullptr: we do not know the method, or do not serve it. Binding is answered in its own way.
 Handler handler_for(Method method) {
   switch (method) {
-    case Method::binding:
-      return handle_authenticated_binding;
     case Method::allocate:
       return handle_allocate;
     case Method::refresh:
@@ -33,6 +26,7 @@ Handler handler_for(Method method) {
       return handle_connect;
     case Method::connection_bind:
       return handle_connection_bind;
+    case Method::binding:
     case Method::send:
     case Method::data:
     case Method::connection_attempt:
@@ -144,7 +138,8 @@ void Server::on_request(const Request& request, Patience patience) {
   const Settings& settings = *core_.settings;
   const bool is_binding = method == Method::binding;
   const bool served = is_binding ? settings.serve_binding : settings.serve_turn;
-  if (handler_for(method) == nullptr || !served) return core_.counters.drop_unknown_method.add();
+  const bool known = is_binding || handler_for(method) != nullptr;
+  if (!known || !served) return core_.counters.drop_unknown_method.add();
   // One that comes back from waiting has been counted.
   if (patience == Patience::may_wait) {
     (is_binding ? core_.counters.binding_requests : core_.counters.requests).add();
@@ -164,8 +159,10 @@ void Server::on_credentialed(const Request& request, Patience patience) {
   if (const auto* rejection = std::get_if<Reject>(&passed)) {
     return respond_stranger(request, *rejection, core_);
   }
-  respond_authenticated(std::get<AuthenticatedRequest>(passed),
-                        handler_for(request.message.method()), core_);
+  const auto& authenticated = std::get<AuthenticatedRequest>(passed);
+  const Method method = request.message.method();
+  if (method == Method::binding) return respond_authenticated_binding(authenticated, core_);
+  respond_authenticated(authenticated, handler_for(method), core_);
 }
 
 void Server::park(const Request& request, auth::NeedsKey needed, Patience patience) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "auth/quota.h"
+#include "turn/behavior_discovery.h"
 #include "turn/limits.h"
 #include "turn/peer_policy.h"
 #include "turn/reply_limiter.h"
@@ -49,6 +50,9 @@ struct Settings {
   bool always_fingerprint = false;
   bool reason_phrases = false;
   std::string software;  // Empty: no SOFTWARE attribute.
+
+  // RFC 5780 and the second address of RFC 3489; nullptr: neither is served.
+  std::shared_ptr<const BehaviorDiscovery> discovery;
 
   std::shared_ptr<const PeerPolicy> peers;
 };

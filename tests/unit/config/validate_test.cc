@@ -49,6 +49,12 @@ INSTANTIATE_TEST_SUITE_P(
              "two private addresses"},
         Case{"no-auth", "beside users"}, Case{"use-auth-secret", "has no secret"},
         Case{"stun-only\nno-stun", "nothing to serve"},
+        Case{"tcp-proxy-port=4000", "needs proxy-from"},
+        Case{"tcp-proxy-port=4000\nproxy-from=10.0.0.1\nno-tcp", "contradict"},
+        Case{"tcp-proxy-port=4000\ntcp-proxy-port=4000\nproxy-from=10.0.0.1", "twice"},
+        Case{"tcp-proxy-port=3478\nproxy-from=10.0.0.1", "a listening port too"},
+        Case{"rfc5780\nlistening-ip=192.0.2.1\nlistening-ip=192.0.2.2\nalt-listening-port=5349",
+             "a port of its own"},
         Case{"unauthorized-ratelimit-burst=5", "must not be below"},
         Case{"stateless-nonce-secret=short", "16 bytes"}));
 
@@ -73,7 +79,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"max-bps=3000000\nbps-capacity=1048576", "all sessions together"},
         Case{"max-allocate-lifetime=300", "600 seconds"}, Case{"channel-lifetime=4", "600 seconds"},
         Case{"permission-lifetime=4", "300 seconds"}, Case{"stale-nonce=0", "for ever"},
-        Case{"static-auth-secret=logen", "shorter than 16"},
+        Case{"static-auth-secret=logen", "shorter than 16"}, Case{"rfc5780", "two listening-ip"},
+        Case{"proxy-from=10.0.0.0/8", "no effect"},
+        Case{"alt-listening-port=4000", "is not opened"},
+        Case{"rfc5780\nlistening-ip=10.0.0.1\nlistening-ip=10.0.0.2\nexternal-ip=203.0.113.1",
+             "two listening-ip"},
         Case{"allow-loopback-peers", "tests only"}));
 
 TEST_P(ValidateFine, HasNothingToSay) {
@@ -87,7 +97,9 @@ INSTANTIATE_TEST_SUITE_P(
                       "external-ip=203.0.113.1/10.0.0.1\nexternal-ip=203.0.113.2/10.0.0.2",
                       "listening-ip=0.0.0.0\nlistening-ip=::", "min-port=49152\nmax-port=49252",
                       "max-bps=3000000\nbps-capacity=100M", "userdb=/x/turndb",
-                      "static-auth-secret=0123456789abcdef", "unauthorized-ratelimit-rps=5000"));
+                      "static-auth-secret=0123456789abcdef", "unauthorized-ratelimit-rps=5000",
+                      "tcp-proxy-port=4000\ntcp-proxy-port=4001\nproxy-from=10.0.0.0/8",
+                      "rfc5780\nlistening-ip=192.0.2.1\nlistening-ip=192.0.2.2"));
 
 TEST(Validate, OpensOnePortWhenBothAreTheSame) {
   const LoadResult result = load_text("listening-port=443\ntls-listening-port=443");
