@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/advertised_ip.h"
+#include "base/alternate_server.h"
 #include "base/endpoint.h"
 #include "base/ip_range.h"
 #include "base/log.h"
@@ -95,6 +96,9 @@ struct Config {
   uint32_t stale_nonce_s = 600;        // Life of a nonce; 0: for ever.
   std::string stateless_nonce_secret;  // Shared by a fleet; empty: random per process.
   bool secure_stun = false;            // Binding needs credentials too.
+
+  // Where Allocate requests are sent instead, by turns, as long as that server answers.
+  std::vector<AlternateServer> alternate_servers;
 
   // Which peers.
   std::vector<PeerRule> peer_rules;

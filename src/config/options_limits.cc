@@ -11,6 +11,19 @@ constexpr uint64_t kMaxLifetime = 86'400;
 // Lookups scan them, so the worst case must stay bounded.
 constexpr uint64_t kMaxPerAllocation = 1024;
 
+constexpr uint16_t kPlainPort = 3478;
+constexpr uint16_t kTlsPort = 5349;
+
+template <uint16_t DefaultPort, Transport... Transports>
+Complaint add_alternate(Config& config, std::string_view value) {
+  const auto address = Endpoint::parse(value, DefaultPort);
+  if (!address || address->port == 0 || address->ip.is_unspecified()) {
+    return "must be ADDRESS or ADDRESS:PORT, with an IP address (IPv6 with a port in brackets)";
+  }
+  config.alternate_servers.push_back({*address, {Transports...}});
+  return {};
+}
+
 constexpr Option kLimits[] = {
     {.name = "user-quota",
      .letter = 'q',
@@ -150,6 +163,29 @@ constexpr Option kProtocol[] = {
      .help = "Answers the Binding requests of RFC 3489, which have no magic cookie; with two "
              "listening-ip of a family also from the other address and port.",
      .apply = set_flag<&Config::rfc3489_compatibility>},
+    {.name = "alternate-server",
+     .repeat = Repeat::append,
+     .placeholder = "ADDRESS[:PORT]",
+     .help =
+         "Server that UDP and TCP clients are sent to instead (300 Try Alternate) when they ask "
+         "for an allocation; may be repeated, and all that answer have their turn. Each is "
+         "asked every few seconds; when none answers, clients are served here.",
+     .apply = add_alternate<kPlainPort, Transport::udp, Transport::tcp>},
+    {.name = "udp-alternate-server",
+     .repeat = Repeat::append,
+     .placeholder = "ADDRESS[:PORT]",
+     .help = "The same for UDP clients only.",
+     .apply = add_alternate<kPlainPort, Transport::udp>},
+    {.name = "tcp-alternate-server",
+     .repeat = Repeat::append,
+     .placeholder = "ADDRESS[:PORT]",
+     .help = "The same for TCP clients only.",
+     .apply = add_alternate<kPlainPort, Transport::tcp>},
+    {.name = "tls-alternate-server",
+     .repeat = Repeat::append,
+     .placeholder = "ADDRESS[:PORT]",
+     .help = "The same for TLS and DTLS clients; the port is 5349 unless given.",
+     .apply = add_alternate<kTlsPort, Transport::tls, Transport::dtls>},
     {.name = "rfc5766-channel-numbers",
      .argument = Argument::flag,
      .default_text = "on",

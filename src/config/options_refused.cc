@@ -26,7 +26,6 @@ constexpr std::string_view kUnsafeTls = "TLS and DTLS below 1.2 are unsafe and d
 constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
 constexpr std::string_view kMobility = "RFC 8016 (mobility) is not served yet";
 constexpr std::string_view kOauth = "RFC 7635 (third-party authorization) is not served yet";
-constexpr std::string_view kAlternate = "ALTERNATE-SERVER is not served yet";
 constexpr std::string_view kPrometheus = "the Prometheus endpoint does not exist yet";
 constexpr std::string_view kConsole =
     "there is no telnet console; edit users with `turnpike user` and check a configuration with "
@@ -68,10 +67,6 @@ constexpr Option kRefused[] = {
     refused("cpus", "N", "say how many workers there shall be with relay-threads"),
     // Protocol.
     refused_flag("mobility", kMobility),
-    refused("alternate-server", "ADDRESS[:PORT]", kAlternate),
-    refused("tls-alternate-server", "ADDRESS[:PORT]", kAlternate),
-    refused("udp-alternate-server", "ADDRESS[:PORT]", kAlternate),
-    refused("tcp-alternate-server", "ADDRESS[:PORT]", kAlternate),
     refused_flag("oauth", kOauth),
     refused("server-name", "NAME", kOauth),
     refused_flag("check-origin-consistency", "the ORIGIN attribute is not looked at"),

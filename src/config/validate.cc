@@ -291,6 +291,7 @@ void validate(LoadResult& result) {
   check_transports(result.config, remarks);
   check_second_addresses(result.config, remarks);
   check_proxy(result.config, remarks);
+  check_alternate_servers(result.config, remarks);
   check_relay_ips(result.config, remarks);
   check_ports(result.config, remarks);
   for (size_t i = 0; i < result.config.external_ips.size(); ++i) {

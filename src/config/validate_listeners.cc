@@ -1,6 +1,7 @@
 #include "config/validate_listeners.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,24 @@ void check_proxy(const Config& config, Remarks& remarks) {
                        "tcp-proxy-port " + std::to_string(port) +
                            " is a listening port too; clients and balancers need one each");
     }
+  }
+}
+
+void check_alternate_servers(const Config& config, Remarks& remarks) {
+  // Each is asked every few seconds.
+  constexpr size_t kMost = 64;
+  constexpr std::array kOptions = {"alternate-server", "udp-alternate-server",
+                                   "tcp-alternate-server", "tls-alternate-server"};
+  const auto set = std::find_if(kOptions.begin(), kOptions.end(),
+                                [&](const char* option) { return remarks.is_set(option); });
+  if (set == kOptions.end()) return;
+  if (config.alternate_servers.size() > kMost) {
+    remarks.error(*set, "more than " + std::to_string(kMost) + " alternate servers");
+  }
+  if (config.stun_only) {
+    remarks.warn(*set, std::string(*set) +
+                           " has no effect with stun-only: only clients that ask for an "
+                           "allocation are sent elsewhere");
   }
 }
 

@@ -9,6 +9,9 @@ namespace turnpike::config {
 // `tcp-proxy-port` and `proxy-from`.
 void check_proxy(const Config& config, Remarks& remarks);
 
+// `alternate-server` and the like.
+void check_alternate_servers(const Config& config, Remarks& remarks);
+
 // `rfc5780` and the ports that it takes.
 void check_second_addresses(const Config& config, Remarks& remarks);
 

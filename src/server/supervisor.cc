@@ -177,6 +177,19 @@ Result<void, std::string> Supervisor::prepare() {
   auto bell = loop_.make_doorbell([this] { stopping_ = true; });
   if (!bell) return unexpected(std::string("out of file descriptors"));
   stop_bell_ = std::move(*bell);
+  return prepare_alternates();
+}
+
+Result<void, std::string> Supervisor::prepare_alternates() {
+  if (config_.alternate_servers.empty()) return {};
+  auto alternates = Alternates::make(
+      config_.alternate_servers, loop_, [this](std::vector<AlternateServer> answering) {
+        const auto list =
+            std::make_shared<const std::vector<AlternateServer>>(std::move(answering));
+        post_to_all([&list] { return NewAlternates{list}; });
+      });
+  if (!alternates) return unexpected(alternates.error());
+  alternates_ = std::move(*alternates);
   return {};
 }
 
@@ -236,6 +249,7 @@ void Supervisor::run() {
   watch_signals();
   watch_addresses();
   watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
+  if (alternates_) alternates_->start();
   while (!stopping_) loop_.run_turn(net::EventLoop::kForever);
   watches_.clear();
   log_info("stopping", {{"allocations", allocations()}});

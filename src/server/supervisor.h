@@ -14,6 +14,7 @@
 #include "net/interfaces.h"
 #include "net/tls_context.h"
 #include "relay/reservations.h"
+#include "server/alternates.h"
 #include "server/worker.h"
 #include "turn/relay_directory.h"
 
@@ -42,6 +43,7 @@ class Supervisor {
   void watch_signals();
   void watch_addresses();
 
+  Result<void, std::string> prepare_alternates();
   void on_addresses_changed();
   // Certificates anew, for connections to come; the old ones stay when the new ones are no good.
   void reload_certificates();
@@ -74,6 +76,7 @@ class Supervisor {
   std::unique_ptr<auth::UserStore> user_store_;  // Until the auth service takes it.
   std::unique_ptr<auth::AuthService> auth_service_;
   std::vector<std::thread> threads_;
+  std::unique_ptr<Alternates> alternates_;  // nullptr: none are configured.
 
   net::Doorbell stop_bell_;
   std::optional<net::AddressChanges> address_changes_;

@@ -235,18 +235,19 @@ void Worker::on_mail() {
 }
 
 void Worker::on_message(WorkerMessage& message) {
-  std::visit(Overloaded{[this](NewSettings& m) { server_.use_settings(std::move(m.settings)); },
-                        [this](NewStoreState& m) { server_.use_store_state(std::move(m.state)); },
-                        [this](KeyAnswer& m) {
-                          server_.on_key(now(), m.ticket, std::move(m.answer), outbox_);
-                        },
-                        [this](const HandedOver& m) { on_handed_over(m); },
-                        [this](AdoptStream& m) { streams_.adopt(std::move(m.stream), m.request); },
-                        [this](const SetAdmission& m) { server_.set_admission(m.admission); },
-                        [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
-                        [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
-                        [this](const Stop&) { stopping_ = true; }},
-             message);
+  std::visit(
+      Overloaded{
+          [this](NewSettings& m) { server_.use_settings(std::move(m.settings)); },
+          [this](NewStoreState& m) { server_.use_store_state(std::move(m.state)); },
+          [this](KeyAnswer& m) { server_.on_key(now(), m.ticket, std::move(m.answer), outbox_); },
+          [this](const HandedOver& m) { on_handed_over(m); },
+          [this](AdoptStream& m) { streams_.adopt(std::move(m.stream), m.request); },
+          [this](const SetAdmission& m) { server_.set_admission(m.admission); },
+          [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
+          [this](NewAlternates& m) { server_.use_alternates(std::move(m.alternates)); },
+          [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
+          [this](const Stop&) { stopping_ = true; }},
+      message);
   // Answers may view what the letter holds.
   flush();
 }

@@ -51,9 +51,14 @@ struct NewHostAddresses {
 struct NewTlsContext {
   std::shared_ptr<const net::TlsContext> tls;
 };
+// The alternate servers that answer.
+struct NewAlternates {
+  std::shared_ptr<const std::vector<AlternateServer>> alternates;
+};
 struct Stop {};
 
-using WorkerMessage = std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, AdoptStream,
-                                   SetAdmission, NewHostAddresses, NewTlsContext, Stop>;
+using WorkerMessage =
+    std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, AdoptStream, SetAdmission,
+                 NewHostAddresses, NewTlsContext, NewAlternates, Stop>;
 
 }  // namespace turnpike::server

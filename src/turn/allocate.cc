@@ -1,6 +1,7 @@
 // RFC 8656 section 7.2.
 #include "stun/attributes.h"
 #include "turn/core.h"
+#include "turn/redirect.h"
 
 namespace turnpike::turn {
 namespace {
@@ -228,6 +229,12 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   // Steps 3 to 9, as far as the message says.
   auto wish = read_wish(request, *core.settings);
   if (!wish) return unexpected(wish.error());
+  // Section 7.2 allows a redirection at any point. What is reserved is reserved here.
+  if (!wish->token) {
+    if (const auto other = choose_alternate(request, core)) {
+      return unexpected(Reject{ErrorCode::try_alternate, {}, other});
+    }
+  }
   if (core.admission == Admission::closed) return reject(ErrorCode::insufficient_capacity);
 
   // Step 10. The place is taken before the ports and given back by itself when they fail.

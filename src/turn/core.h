@@ -7,6 +7,7 @@
 #include "auth/long_term.h"
 #include "auth/nonce.h"
 #include "auth/quota.h"
+#include "base/alternate_server.h"
 #include "base/random.h"
 #include "turn/allocation_table.h"
 #include "turn/bandwidth.h"
@@ -46,6 +47,9 @@ struct Core {
   std::shared_ptr<const Settings> settings;
   Services services;
   Admission admission = Admission::open;
+  // Those that answer, as far as is known; nullptr or empty: every client is served here.
+  std::shared_ptr<const std::vector<AlternateServer>> alternates;
+  uint64_t next_alternate = 0;
   Counters counters;
   auth::KeyCache keys;
   auth::NonceMint mint;

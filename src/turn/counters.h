@@ -25,6 +25,7 @@ namespace turnpike::turn {
   X(successes, "Success responses other than Binding")                                         \
   X(errors, "Error responses")                                                                 \
   X(challenges, "Error responses 401")                                                         \
+  X(redirects, "Error responses 300")                                                          \
   X(stale_nonces, "Error responses 438")                                                       \
   X(wrong_credentials, "Requests whose credentials were wrong")                                \
   X(quota_refusals, "Error responses 486")                                                     \

@@ -1,6 +1,7 @@
 // Requests on their way through the core, and what a handler answers.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "auth/long_term.h"
@@ -45,6 +46,7 @@ class AuthenticatedRequest : public Request {
 struct Reject {
   stun::ErrorCode code = stun::ErrorCode::server_error;
   std::vector<stun::AttributeType> unknown = {};  // For 420.
+  std::optional<Endpoint> alternate = {};         // For 300.
 };
 
 // A request that waits for the outside is answered later, by whoever hears of the outcome.

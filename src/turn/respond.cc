@@ -109,6 +109,7 @@ class Reply {
 void count_error(ErrorCode code, Counters& counters) {
   counters.errors.add();
   if (code == ErrorCode::unauthenticated) counters.challenges.add();
+  if (code == ErrorCode::try_alternate) counters.redirects.add();
   if (code == ErrorCode::stale_nonce) counters.stale_nonces.add();
   if (code == ErrorCode::allocation_quota_reached) counters.quota_refusals.add();
   if (code == ErrorCode::insufficient_capacity) counters.capacity_refusals.add();
@@ -117,6 +118,9 @@ void count_error(ErrorCode code, Counters& counters) {
 void add_error(const Reject& rejection, const Core& core, MessageBuilder& answer) {
   answer.add_error(rejection.code,
                    core.settings->reason_phrases ? stun::reason(rejection.code) : "");
+  if (rejection.alternate) {
+    answer.add_address(AttributeType::alternate_server, *rejection.alternate);
+  }
   if (!rejection.unknown.empty()) answer.add_unknown_attributes(rejection.unknown);
 }
 

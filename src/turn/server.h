@@ -62,6 +62,10 @@ class Server {
   // Both void what was cached of users.
   void use_settings(std::shared_ptr<const Settings> settings);
   void use_store_state(std::shared_ptr<const auth::StoreState> state);
+  // Where Allocate requests are sent from now on; nullptr or empty: nowhere.
+  void use_alternates(std::shared_ptr<const std::vector<AlternateServer>> alternates) {
+    core_.alternates = std::move(alternates);
+  }
   void set_admission(Admission admission) { core_.admission = admission; }
 
   // Ends the allocations of `user` (all, when it is empty); how many there were.

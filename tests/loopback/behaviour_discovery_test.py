@@ -4,89 +4,18 @@
 import os
 import socket
 import struct
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import harness  # noqa: E402
-from harness import Server, Skip, case, equal, free_port, main, true  # noqa: E402
+from harness import Server, case, equal, free_port, main, true  # noqa: E402
+from square import (OTHER_ADDRESS, OTHER_IP, OTHER_PORT, RESPONSE_ORIGIN, V4, V6, Asker, Square, address_of,
+                    change)  # noqa: E402
 import stunlib  # noqa: E402
-from stunlib import (BINDING, CHANGE_REQUEST, CHANGED_ADDRESS, MAPPED_ADDRESS, PADDING, REQUEST, RESPONSE_PORT,
-                     SOFTWARE, SOURCE_ADDRESS, XOR_MAPPED_ADDRESS, Message, build)  # noqa: E402
+from stunlib import (BINDING, CHANGED_ADDRESS, MAPPED_ADDRESS, PADDING, REQUEST, RESPONSE_PORT, SOFTWARE,
+                     SOURCE_ADDRESS, XOR_MAPPED_ADDRESS, Message, build)  # noqa: E402
 
-RESPONSE_ORIGIN, OTHER_ADDRESS = 0x802B, 0x802C
-OTHER_IP, OTHER_PORT = 4, 2
-NAMESPACE = harness.in_network_namespace()
-V4, V6 = ("127.0.0.1", "127.0.0.2"), ("2001:db8:1::1", "2001:db8:1::2")
-
-
-class Square:
-    """A server on two addresses and two ports."""
-
-    def __init__(self, *options, hosts=V4, **more):
-        if ":" in hosts[0]:
-            if not NAMESPACE:
-                raise Skip("network namespaces are not allowed here")
-            for host in hosts:
-                subprocess.run(["ip", "address", "replace", host + "/128", "dev", "lo", "nodad"], check=True)
-        self.hosts, self.other_port = hosts, free_port(hosts[0])
-        self.server = Server("--alt-listening-port=%d" % self.other_port, *options, hosts=hosts, **more)
-
-    def __enter__(self):
-        self.server.__enter__()
-        self.ports = (self.server.port, self.other_port)
-        return self
-
-    def __exit__(self, *what):
-        self.server.__exit__(*what)
-
-    def corner(self, index):
-        return self.hosts[index >> 1], self.ports[index & 1]
-
-
-class Asker:
-    """An unconnected socket, which hears answers from anywhere."""
-
-    def __init__(self, host):
-        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((host, 0))
-        self.address = self.socket.getsockname()[:2]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def receive(self, timeout):
-        self.socket.settimeout(timeout)
-        try:
-            data, source = self.socket.recvfrom(1 << 16)
-            return data, source[:2]
-        except socket.timeout:
-            return None, None
-
-    def ask(self, to, attributes=(), data=None, **options):
-        """(answer, where it came from); asks again, since UDP may lose."""
-        data = data or build(BINDING, REQUEST, list(attributes), **options)
-        for _ in range(4):
-            self.socket.sendto(data, to)
-            got, source = self.receive(2.0)
-            if got and got[4:20] == data[4:20]:
-                return got, source
-        raise stunlib.Timeout("no answer from %s" % (to,))
-
-
-def address_of(message, kind):
-    value = message.get(kind)
-    if value is None:
-        return None
-    family = socket.AF_INET if value[1] == stunlib.IPV4 else socket.AF_INET6
-    return socket.inet_ntop(family, value[4:]), int.from_bytes(value[2:4], "big")
-
-
-def change(flags):
-    return CHANGE_REQUEST, struct.pack("!I", flags)
+harness.in_network_namespace()  # For addresses of IPv6; the cases that need none run without it too.
 
 
 def every_corner(hosts):
@@ -166,44 +95,6 @@ def response_port():
         equal(source, square.corner(0), "where the answer came from")
         equal(Message(raw).address(XOR_MAPPED_ADDRESS), asker.address, "the address that it tells")
         true(asker.receive(0.2)[0] is None, "an answer came to the old port too")
-
-
-@case("PADDING makes the answer larger than a frame, and never larger than the question")
-def padding():
-    with Square("--rfc5780") as square, Asker(V4[0]) as asker:
-        for size in (0, 1, 7, 48, 52, 200, 1000, 1500, 1600, 4000):
-            data = build(BINDING, REQUEST, [(PADDING, bytes(size))])
-            raw, _ = asker.ask(square.corner(0), data=data)
-            true(len(raw) <= max(len(data), 32), "%d bytes drew %d" % (len(data), len(raw)))
-            if size >= 1600:
-                equal(len(Message(raw).get(PADDING)), 1500, "PADDING")
-
-
-@case("PADDING together with RESPONSE-PORT is an error, told to the port that asked")
-def both():
-    with Square("--rfc5780") as square, Asker(V4[0]) as asker, Asker(V4[0]) as victim:
-        port = struct.pack("!HH", victim.address[1], 0)
-        raw, _ = asker.ask(square.corner(0), [(PADDING, bytes(400)), (RESPONSE_PORT, port)])
-        equal(Message(raw).code, 400, "the code")
-        true(victim.receive(0.2)[0] is None, "the other port got something")
-
-
-@case("RESPONSE-PORT cannot be used to flood another port, nor to multiply bytes")
-def reflection():
-    with Square("--rfc5780", "--binding-ratelimit=0") as square, Asker(V4[0]) as asker, Asker(V4[0]) as victim:
-        data = build(BINDING, REQUEST, [(RESPONSE_PORT, struct.pack("!HH", victim.address[1], 0))])
-        for number in range(500):
-            asker.socket.sendto(data, square.corner(number % 4))
-        got = []
-        while True:
-            raw, _ = victim.receive(0.5)
-            if raw is None:
-                break
-            got.append(len(raw))
-        print(len(got), "answers of", set(got))
-        true(1 <= len(got) <= 100, "%d answers reached the other port" % len(got))
-        true(max(got) <= 32, "the largest has %d bytes" % max(got))
-        equal(Message(asker.ask(square.corner(0))[0]).code, 0, "and the server still answers")
 
 
 @case("over TCP the other address is named, and CHANGE-REQUEST and RESPONSE-PORT are refused")

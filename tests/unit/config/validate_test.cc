@@ -81,6 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"permission-lifetime=4", "300 seconds"}, Case{"stale-nonce=0", "for ever"},
         Case{"static-auth-secret=logen", "shorter than 16"}, Case{"rfc5780", "two listening-ip"},
         Case{"proxy-from=10.0.0.0/8", "no effect"},
+        Case{"stun-only\nalternate-server=192.0.2.9", "no effect with stun-only"},
         Case{"alt-listening-port=4000", "is not opened"},
         Case{"rfc5780\nlistening-ip=10.0.0.1\nlistening-ip=10.0.0.2\nexternal-ip=203.0.113.1",
              "two listening-ip"},
