@@ -14,12 +14,13 @@ struct ClientCounters {
   Counter handshakes_failed;
   Counter handshakes_late;       // Took longer than they may.
   Counter refused_source_limit;  // Connections above the limit per source address.
-  Counter refused_half_open;     // DTLS handshakes above the limit.
-  Counter closed_not_turn;       // First bytes of another protocol, or a broken frame.
-  Counter closed_slow;           // A part of a frame that stayed one.
-  Counter closed_idle;           // No allocation for too long.
-  Counter closed_queue_full;     // An answer did not fit into the write queue.
-  Counter drop_queue_full;       // Media that did not fit into the write queue.
+  Counter refused_half_open;  // DTLS handshakes above a limit: all of them, or those of a source.
+  Counter closed_not_turn;    // First bytes of another protocol, or a broken frame.
+  Counter closed_slow;        // A part of a frame that stayed one.
+  Counter closed_idle;        // No allocation for too long.
+  Counter closed_queue_full;  // An answer did not fit into the write queue.
+  Counter drop_queue_full;    // Media that did not fit into the write queue.
+  Counter drop_no_room;       // Records of DTLS clients that found no room to be decrypted to.
   Counter accept_no_descriptors;
   Counter closed_unanswered;  // A ConnectionBind that the user store did not answer in time.
   Counter streams_moved;      // To another worker (RFC 6062); each is opened anew there.

@@ -29,7 +29,9 @@ DtlsClients::DtlsClients(const WorkerTurn& turn, ClientCounters& counters, const
       limits_(limits),
       listener_(std::move(tls)),
       established_(0, FiveTupleHash{hash_key}),
-      handshaking_(0, FiveTupleHash{hash_key}) {}
+      handshaking_(0, FiveTupleHash{hash_key}),
+      sources_(hash_key),
+      handshaking_sources_(hash_key) {}
 
 DtlsClients::~DtlsClients() = default;
 
@@ -46,16 +48,30 @@ void DtlsClients::on_datagram(uint32_t listener, const Endpoint& client, const E
   on_new_handshake(listener, tuple, datagram);
 }
 
+bool DtlsClients::has_room(const FiveTuple& tuple) {
+  // A handshake that begins anew takes the place of the one before.
+  if (handshaking_.count(tuple) != 0) return true;
+  const Ip& source = tuple.client.ip;
+  if (handshaking_.size() >= limits_.half_open ||
+      handshaking_sources_.is_full(source, limits_.half_open_per_source)) {
+    counters_.refused_half_open.add();
+    return false;
+  }
+  if (sources_.is_full(source, limits_.per_source)) {
+    counters_.refused_source_limit.add();
+    return false;
+  }
+  return true;
+}
+
 void DtlsClients::on_new_handshake(uint32_t listener, const FiveTuple& tuple, ByteView datagram) {
+  // Asked first: a certificate is signed for whoever returns a cookie.
+  if (!has_room(tuple)) return;
   const Instant now = turn_.now().mono;
   auto channel = listener_.on_datagram(datagram, tuple.client, tuple.server, now, out_);
   address_new_datagrams({listener, tuple.client, tuple.server.ip});
   if (!channel) return;
   const auto older = handshaking_.find(tuple);
-  if (older == handshaking_.end() && handshaking_.size() >= limits_.half_open) {
-    counters_.refused_half_open.add();
-    return;
-  }
   if (older != handshaking_.end()) close(older->second);
   const SlabHandle handle = clients_.emplace(std::move(*channel));
   Client& client = *clients_.find(handle);
@@ -64,6 +80,8 @@ void DtlsClients::on_new_handshake(uint32_t listener, const FiveTuple& tuple, By
   client.listener = listener;
   client.opened = client.last_used = client.last_allocation = now;
   handshaking_.emplace(tuple, handle);
+  static_cast<void>(sources_.add(tuple.client.ip, 0));
+  static_cast<void>(handshaking_sources_.add(tuple.client.ip, 0));
   counters_.dtls_opened.add();
 }
 
@@ -75,7 +93,7 @@ void DtlsClients::feed(Client& client, ByteView datagram) {
     net::RxSlab& slab = turn_.slab;
     if (slab.slots_left(net::kTlsPlaintextMax) == 0) {
       // What was received may be viewed by what waits to be sent, this datagram included.
-      counters_.drop_queue_full.add();
+      counters_.drop_no_room.add();
       return;
     }
     const ByteView plaintext =
@@ -98,6 +116,7 @@ void DtlsClients::on_handshake_done(Client& client) {
   const auto shaking = handshaking_.find(client.tuple);
   if (shaking->second != client.handle) return;
   handshaking_.erase(shaking);
+  handshaking_sources_.remove(client.tuple.client.ip);
   // RFC 6347 section 4.2.8: the client has lost its state, and what was made with it goes too.
   const auto older = established_.find(client.tuple);
   if (older != established_.end()) close(older->second);
@@ -164,9 +183,12 @@ void DtlsClients::close(SlabHandle handle) {
   client.channel.close(out_);
   address_new_datagrams({client.listener, client.tuple.client, client.tuple.server.ip});
   turn_.server.on_link_closed(turn_.now(), client.route(), turn_.outbox);
+  sources_.remove(client.tuple.client.ip);
   for (Index* index : {&handshaking_, &established_}) {
     const auto it = index->find(client.tuple);
-    if (it != index->end() && it->second == handle) index->erase(it);
+    if (it == index->end() || it->second != handle) continue;
+    index->erase(it);
+    if (index == &handshaking_) handshaking_sources_.remove(client.tuple.client.ip);
   }
   counters_.dtls_closed.add();
   clients_.erase(handle);

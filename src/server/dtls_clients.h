@@ -16,13 +16,16 @@
 #include "net/tx_batch.h"
 #include "server/client_counters.h"
 #include "server/links.h"
+#include "server/source_counts.h"
 #include "server/worker_turn.h"
 
 namespace turnpike::server {
 
 struct DtlsLimits {
   bool serve = true;
-  uint32_t half_open = 1000;  // Handshakes in progress on this worker.
+  uint32_t half_open = 1000;            // Handshakes in progress on this worker.
+  uint32_t half_open_per_source = 100;  // Of those, from one source: nobody fills all places alone.
+  uint32_t per_source = 0;              // Clients from one source on this worker; 0: no limit.
   seconds handshake_max{15};
   seconds without_allocation{60};  // max-allocate-timeout.
 };
@@ -64,6 +67,8 @@ class DtlsClients {
 
   void feed(Client& client, ByteView datagram);
   void on_new_handshake(uint32_t listener, const FiveTuple& tuple, ByteView datagram);
+  // Whether one more handshake may begin; counted when it may not.
+  bool has_room(const FiveTuple& tuple);
   // A finished handshake takes the place of the tuple's older channel.
   void on_handshake_done(Client& client);
   void address_new_datagrams(const Destination& to);
@@ -77,6 +82,8 @@ class DtlsClients {
   Slab<Client> clients_;
   Index established_;  // By five-tuple.
   Index handshaking_;  // At most one a tuple, beside the established one.
+  SourceCounts sources_;
+  SourceCounts handshaking_sources_;
   net::DatagramList out_;
   std::vector<Destination> destinations_;  // One for each datagram of out_.
   std::vector<uint8_t> plaintext_;         // Scratch of queue().

@@ -71,12 +71,12 @@ StreamClients::StreamClients(net::EventLoop& loop, const WorkerTurn& turn, Clien
       counters_(counters),
       limits_(limits),
       tls_(std::move(tls)),
-      per_source_(0, IpHash{hash_key}),
+      sources_(hash_key),
       ciphertext_(kReadSize) {}
 
 StreamClients::~StreamClients() = default;
 
-void StreamClients::accept_from(const net::Fd& listener) {
+Accepting StreamClients::accept_from(const net::Fd& listener) {
   for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
     auto accepted = net::accept_tcp(listener);
     if (accepted) {
@@ -84,17 +84,15 @@ void StreamClients::accept_from(const net::Fd& listener) {
       continue;
     }
     if (accepted.error() == net::AcceptError::try_next) continue;
-    if (accepted.error() == net::AcceptError::no_descriptors) {
-      counters_.accept_no_descriptors.add();
-    }
-    return;
+    if (accepted.error() == net::AcceptError::none_waiting) break;
+    counters_.accept_no_descriptors.add();
+    return Accepting::pauses;
   }
+  return Accepting::goes_on;
 }
 
 void StreamClients::open(net::AcceptedStream accepted) {
-  const auto from_source = per_source_.find(accepted.peer.ip);
-  const uint32_t count = from_source == per_source_.end() ? 0 : from_source->second;
-  if (limits_.per_source != 0 && count >= limits_.per_source) {
+  if (sources_.is_full(accepted.peer.ip, limits_.per_source)) {
     counters_.refused_source_limit.add();
     return;
   }
@@ -113,7 +111,8 @@ SlabHandle StreamClients::add(net::Fd fd, const FiveTuple& tuple) {
   client.last_complete = client.opened;
   client.last_allocation = client.opened;
   client.readable = loop_.watch(client.fd.get(), [this, handle] { on_readable(handle); });
-  ++per_source_[tuple.client.ip];
+  // Whoever opens one has asked about the limit; one that was handed over counts anyway.
+  static_cast<void>(sources_.add(tuple.client.ip, 0));
   counters_.streams_opened.add();
   return handle;
 }
@@ -389,8 +388,7 @@ void StreamClients::close(SlabHandle handle) {
 }
 
 void StreamClients::forget(const Client& client) {
-  const auto source = per_source_.find(client.tuple.client.ip);
-  if (--source->second == 0) per_source_.erase(source);
+  sources_.remove(client.tuple.client.ip);
   counters_.streams_closed.add();
   clients_.erase(client.handle);
 }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "base/five_tuple.h"
@@ -15,6 +14,7 @@
 #include "net/tls_channel.h"
 #include "server/client_counters.h"
 #include "server/links.h"
+#include "server/source_counts.h"
 #include "server/stream_handover.h"
 #include "server/worker_turn.h"
 #include "stun/stream_framer.h"
@@ -24,11 +24,15 @@ namespace turnpike::server {
 struct StreamLimits {
   bool serve_tls = true;
   size_t queue_max = size_t{256} * 1024;  // Bytes that wait for one client.
-  uint32_t per_source = 0;         // Connections from one address to this worker; 0: no limit.
+  uint32_t per_source = 0;         // Connections from one source to this worker; 0: no limit.
   seconds handshake_max{10};       // For TLS, and for the first bytes of any protocol.
   seconds frame_max{10};           // A frame that has begun must be complete by then.
   seconds without_allocation{60};  // max-allocate-timeout.
 };
+
+// Whether a listening socket is worth watching. Without descriptors it stays readable for ever, and
+// would take a core to tell so.
+enum class Accepting : uint8_t { goes_on, pauses };
 
 class StreamClients {
  public:
@@ -41,7 +45,7 @@ class StreamClients {
   StreamClients& operator=(const StreamClients&) = delete;
 
   // Takes the connections that wait at a listening socket.
-  void accept_from(const net::Fd& listener);
+  Accepting accept_from(const net::Fd& listener);
   // Takes one that was accepted elsewhere; its `peer` is the client, whoever holds the other end.
   void open(net::AcceptedStream accepted);
   // For connections to come.
@@ -88,7 +92,7 @@ class StreamClients {
   StreamLimits limits_;
   std::shared_ptr<const net::TlsContext> tls_;
   Slab<Client> clients_;
-  std::unordered_map<Ip, uint32_t, IpHash> per_source_;
+  SourceCounts sources_;
   std::vector<SlabHandle> dirty_;    // Have something queued since the last write.
   std::vector<SlabHandle> overdue_;  // Scratch of on_tick().
   std::vector<SlabHandle> resumed_;  // Were paused and have their answer.

@@ -16,9 +16,6 @@
 namespace turnpike::server {
 namespace {
 
-// Seconds between two looks at the certificate files.
-constexpr int kFileCheckPeriod = 10;
-
 std::vector<Ip> ips_of(const net::HostAddresses& host) {
   std::vector<Ip> ips;
   for (const net::LocalAddress& address : host.addresses) ips.push_back(address.ip);
@@ -69,19 +66,23 @@ net::TlsSettings make_tls_settings(const config::Config& config) {
   return settings;
 }
 
+// The kernel spreads the clients of one source over the workers, though not evenly. 0 stays 0.
+uint32_t share_of(uint32_t limit, uint32_t workers) {
+  return (limit + workers - 1) / workers;
+}
+
 StreamLimits make_stream_limits(const config::Config& config, uint32_t workers) {
   StreamLimits limits;
   limits.serve_tls = !config.no_tls;
   limits.without_allocation = seconds(config.max_allocate_timeout_s);
-  // The kernel spreads the connections of one source over the workers, though not evenly.
-  limits.per_source =
-      config.max_connections_per_source == 0 ? 0 : config.max_connections_per_source / workers + 1;
+  limits.per_source = share_of(config.max_connections_per_source, workers);
   return limits;
 }
 
-DtlsLimits make_dtls_limits(const config::Config& config) {
+DtlsLimits make_dtls_limits(const config::Config& config, uint32_t workers) {
   DtlsLimits limits;
   limits.serve = !config.no_dtls;
+  limits.per_source = share_of(config.max_connections_per_source, workers);
   limits.without_allocation = seconds(config.max_allocate_timeout_s);
   return limits;
 }
@@ -117,9 +118,9 @@ Result<void, std::string> Supervisor::prepare() {
   host_ = std::make_shared<net::HostAddresses>(std::move(*host));
 
   if (serves_tls(config_)) {
-    auto tls = net::TlsContext::make(make_tls_settings(config_), nullptr);
+    auto tls = TlsKeeper::make(make_tls_settings(config_), net::monotonic_now());
     if (!tls) return unexpected(tls.error());
-    tls_ = std::move(*tls);
+    tls_.emplace(std::move(*tls));
   }
 
   const uint32_t workers =
@@ -160,9 +161,9 @@ Result<void, std::string> Supervisor::prepare() {
     setup.tcp_listeners = std::move(listeners->of_worker[i].tcp);
     setup.proxied_listeners = std::move(listeners->of_worker[i].proxied);
     setup.proxy_limits.sources = config_.proxy_sources;
-    setup.tls = tls_;
+    setup.tls = tls_ ? tls_->context() : nullptr;
     setup.stream_limits = make_stream_limits(config_, workers);
-    setup.dtls_limits = make_dtls_limits(config_);
+    setup.dtls_limits = make_dtls_limits(config_, workers);
     setup.directory = &directory_;
     setup.reservations = &reservations_;
     setup.quota = &quota_;
@@ -217,16 +218,16 @@ void Supervisor::start_threads() {
     log_info("listening", {{"address", endpoint.to_string()},
                            {"udp", !config_.no_udp},
                            {"tcp", !config_.no_tcp},
-                           {"tls", tls_ != nullptr && !config_.no_tcp && !config_.no_tls},
-                           {"dtls", tls_ != nullptr && !config_.no_udp && !config_.no_dtls &&
-                                        tls_->offers_dtls()}});
+                           {"tls", tls_.has_value() && !config_.no_tcp && !config_.no_tls},
+                           {"dtls", tls_.has_value() && !config_.no_udp && !config_.no_dtls &&
+                                        tls_->context()->offers_dtls()}});
   }
   for (const Endpoint& endpoint : proxied_endpoints_) {
     log_info("listening_for_proxies", {{"address", endpoint.to_string()},
-                                       {"tls", tls_ != nullptr && !config_.no_tls},
+                                       {"tls", tls_.has_value() && !config_.no_tls},
                                        {"sources", config_.proxy_sources.size()}});
   }
-  if (tls_ && tls_->self_signed()) {
+  if (tls_ && tls_->context()->self_signed()) {
     log_warning("self_signed_certificate",
                 {{"reason", "no cert is configured: clients that verify it will refuse TLS"}});
   }
@@ -295,22 +296,33 @@ void Supervisor::on_addresses_changed() {
 
 void Supervisor::reload_certificates() {
   if (!tls_) return;
-  auto tls = net::TlsContext::make(make_tls_settings(config_), tls_.get());
-  if (!tls) {
-    log_error("certificates_not_reloaded", {{"reason", tls.error()}});
+  if (const auto reloaded = tls_->reload(); !reloaded) {
+    log_error("certificates_not_reloaded", {{"reason", reloaded.error()}});
     return;
   }
-  tls_ = std::move(*tls);
-  post_to_all([this] { return NewTlsContext{tls_}; });
-  log_info("certificates_reloaded", {{"count", tls_->certificates().size()}});
+  publish_tls();
+  log_info("certificates_reloaded", {{"count", tls_->context()->certificates().size()}});
+}
+
+void Supervisor::publish_tls() {
+  post_to_all([this] { return NewTlsContext{tls_->context()}; });
 }
 
 void Supervisor::on_tick() {
-  if (tls_ && ++seconds_since_file_check_ >= kFileCheckPeriod) {
-    seconds_since_file_check_ = 0;
-    if (tls_->files_changed()) reload_certificates();
+  const Instant now = net::monotonic_now();
+  if (tls_) {
+    switch (tls_->on_tick(now)) {
+      case TlsKeeper::Due::nothing:
+        break;
+      case TlsKeeper::Due::reload:
+        reload_certificates();
+        break;
+      case TlsKeeper::Due::new_keys:
+        publish_tls();
+        break;
+    }
   }
-  reservations_.expire(net::monotonic_now());
+  reservations_.expire(now);
   if (draining_ && allocations() == 0) {
     log_info("drained");
     stopping_ = true;

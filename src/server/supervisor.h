@@ -12,9 +12,9 @@
 #include "config/config.h"
 #include "net/event_loop.h"
 #include "net/interfaces.h"
-#include "net/tls_context.h"
 #include "relay/reservations.h"
 #include "server/alternates.h"
+#include "server/tls_keeper.h"
 #include "server/worker.h"
 #include "turn/relay_directory.h"
 
@@ -47,6 +47,8 @@ class Supervisor {
   void on_addresses_changed();
   // Certificates anew, for connections to come; the old ones stay when the new ones are no good.
   void reload_certificates();
+  // The context that the keeper has now is for connections to come.
+  void publish_tls();
   void on_tick();
   void drain();
   // The same letter to every worker.
@@ -60,7 +62,7 @@ class Supervisor {
   std::vector<Endpoint> endpoints_;
   std::vector<Endpoint> proxied_endpoints_;
   std::shared_ptr<const turn::BehaviorDiscovery> discovery_;
-  std::shared_ptr<const net::TlsContext> tls_;  // Null: neither TLS nor DTLS.
+  std::optional<TlsKeeper> tls_;  // Absent: neither TLS nor DTLS.
 
   // Shared by the workers, so older than they are.
   turn::RelayDirectory directory_;
@@ -81,7 +83,6 @@ class Supervisor {
   net::Doorbell stop_bell_;
   std::optional<net::AddressChanges> address_changes_;
   std::vector<net::Watch> watches_;
-  int seconds_since_file_check_ = 0;
   bool stopping_ = false;
   bool draining_ = false;
 };

@@ -58,14 +58,12 @@ Worker::Worker(WorkerSetup setup)
   for (uint32_t i = 0; i < udp_listeners_.size(); ++i) {
     watches_.push_back(loop_.watch(udp_listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
   }
-  for (const net::Fd& listener : tcp_listeners_) {
-    watches_.push_back(
-        loop_.watch(listener.get(), [this, &listener] { streams_.accept_from(listener); }));
-  }
   for (const net::Fd& listener : proxied_listeners_) {
     watches_.push_back(
         loop_.watch(listener.get(), [this, &listener] { proxied_.accept_from(listener); }));
   }
+  tcp_watches_.resize(tcp_listeners_.size());
+  watch_tcp_listeners();
   watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
 }
 
@@ -73,7 +71,17 @@ WorkerTurn Worker::turn() {
   return {server_, outbox_, slab_, [this]() -> const Now& { return now(); }, [this] { flush(); }};
 }
 
+void Worker::watch_tcp_listeners() {
+  for (size_t i = 0; i < tcp_listeners_.size(); ++i) {
+    if (tcp_watches_[i]) continue;
+    tcp_watches_[i] = loop_.watch(tcp_listeners_[i].get(), [this, i] {
+      if (streams_.accept_from(tcp_listeners_[i]) == Accepting::pauses) tcp_watches_[i].reset();
+    });
+  }
+}
+
 void Worker::on_tick() {
+  watch_tcp_listeners();
   server_.on_tick(now(), outbox_);
   streams_.on_tick();
   tcp_relays_.on_tick();

@@ -82,6 +82,8 @@ class Worker {
  private:
   WorkerTurn turn();
   void on_listener_readable(uint32_t index);
+  // Watches the TCP listeners that are not watched, until they pause again.
+  void watch_tcp_listeners();
   void on_relay_readable(turn::RelayId relay);
   void on_tick();
   void on_mail();
@@ -132,6 +134,7 @@ class Worker {
   net::Doorbell doorbell_;
   Mailbox<WorkerMessage> mailbox_;
   std::vector<net::Watch> watches_;
+  std::vector<net::Watch> tcp_watches_;  // Of tcp_listeners_, in their order.
 };
 
 }  // namespace turnpike::server

@@ -1,0 +1,38 @@
+#include "server/tls_keeper.h"
+
+#include <utility>
+
+namespace turnpike::server {
+
+TlsKeeper::TlsKeeper(net::TlsSettings settings, std::shared_ptr<const net::TlsContext> context,
+                     Instant now)
+    : settings_(std::move(settings)),
+      context_(std::move(context)),
+      next_look_(now + kLookPeriod),
+      next_key_(now + kTicketKeyPeriod) {}
+
+Result<TlsKeeper, std::string> TlsKeeper::make(const net::TlsSettings& settings, Instant now) {
+  auto context = net::TlsContext::make(settings, nullptr);
+  if (!context) return unexpected(std::move(context.error()));
+  return TlsKeeper(settings, std::move(*context), now);
+}
+
+Result<void, std::string> TlsKeeper::reload() {
+  auto context = net::TlsContext::make(settings_, context_.get());
+  if (!context) return unexpected(std::move(context.error()));
+  context_ = std::move(*context);
+  return {};
+}
+
+TlsKeeper::Due TlsKeeper::on_tick(Instant now) {
+  if (now >= next_key_) {
+    next_key_ = now + kTicketKeyPeriod;
+    context_ = context_->with_new_ticket_key();
+    return Due::new_keys;
+  }
+  if (now < next_look_) return Due::nothing;
+  next_look_ = now + kLookPeriod;
+  return context_->files_changed() ? Due::reload : Due::nothing;
+}
+
+}  // namespace turnpike::server
