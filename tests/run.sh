@@ -6,12 +6,13 @@ ROOT=$PWD
 LOGS=$ROOT/build/logs
 
 # The sections in their order, what they need built, and after how many seconds they count as hanging.
-SECTIONS=(format unit memory tidy vectors sim corpus tsan fuzz loopback interop attacks quickstart lint)
+SECTIONS=(format unit memory tidy vectors sim corpus tsan fuzz loopback interop attacks browser quickstart lint)
 FULL_SECTIONS=(bare-root)
 declare -A NEEDS=([unit]=asan [memory]=release [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=fuzz
-  [loopback]="asan release" [interop]=asan [attacks]="asan release" [quickstart]=release)
+  [loopback]="asan release" [interop]=asan [attacks]="asan release" [browser]=asan
+  [quickstart]=release)
 declare -A LIMIT=([format]=120 [unit]=600 [memory]=120 [tidy]=120 [vectors]=120 [sim]=600 [corpus]=300 [tsan]=600 [fuzz]=600
-  [loopback]=600 [interop]=600 [attacks]=600 [quickstart]=900 [lint]=900 [bare-root]=5400)
+  [loopback]=600 [interop]=600 [attacks]=600 [browser]=600 [quickstart]=900 [lint]=900 [bare-root]=5400)
 declare -A ABOUT=(
   [format]="clang-format on every C++ file"
   [unit]="unit tests, under ASAN and UBSAN"
@@ -25,6 +26,7 @@ declare -A ABOUT=(
   [loopback]="the real server on loopback: life cycle, signals, users"
   [interop]="turnutils, aioice and libnice through the server"
   [attacks]="attacks on the server, from outside, by a second implementation of STUN"
+  [browser]="calls of Chromium and Firefox, relay to relay (needs root)"
   [quickstart]="etc/quickstart.sh, from database to a relayed packet"
   [lint]="clang-tidy on the files that changed"
   [bare-root]="quickstart and tests in a bare Debian root (needs root; --full only)")
@@ -32,7 +34,7 @@ declare -A ABOUT=(
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev libsqlite3-dev libfmt-dev libspdlog-dev
   libexpected-dev libboost-program-options-dev libgtest-dev libgmock-dev)
 TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
-  iproute2 util-linux procps git stun-client)
+  iproute2 util-linux procps git stun-client chromium firefox-esr libnss3-tools)
 
 usage() {
   cat << END
@@ -319,6 +321,11 @@ section_attacks() {
   done
   run_scripts "${others[@]}"
   run_scripts "$flood"  # By itself, since it measures.
+}
+
+section_browser() {
+  use_server asan
+  PROGRAM_LIMIT=$(full && echo 1800 || echo 560) run_scripts tests/browser/*_test.py
 }
 
 section_quickstart() { run_scripts tests/quickstart_test.sh; }
