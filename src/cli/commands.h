@@ -16,6 +16,7 @@ constexpr int kExitUsage = 2;    // Wrong options or configuration; nothing was 
 
 int serve(Arguments arguments);
 int check(Arguments arguments);
+int health(Arguments arguments);
 int user(Arguments arguments);
 int secret(Arguments arguments);
 int credentials(Arguments arguments);

@@ -8,6 +8,7 @@
 #include "cli/option_parser.h"
 #include "cli/password_input.h"
 #include "net/clock.h"
+#include "net/tls_certificate.h"
 
 namespace turnpike::cli {
 namespace {
@@ -23,7 +24,8 @@ CommandSyntax credentials_syntax() {
       .name = kCommand,
       .synopsis = "--host HOST --user USER [OPTION ...]",
       .about =
-          "Prints the iceServers array for the RTCConfiguration of a WebRTC page.\n"
+          "Prints what a WebRTC page needs to use the server: the iceServers array, the whole "
+          "RTCConfiguration, or\nlines for a shell.\n"
           "With a password, the user is one of the server's; with a shared secret, a user "
           "and a password that\nare good for a limited time are made from it.",
       .options = po::options_description("Options"),
@@ -31,12 +33,17 @@ CommandSyntax credentials_syntax() {
   auto add = syntax.options.add_options();
   add("host", po::value<std::string>(), "the server's name or address, as clients reach it");
   add("port", po::value<int64_t>()->default_value(3478), "port for UDP and TCP");
-  add("tls-port", po::value<int64_t>(), "port for TLS; adds a turns: URL");
+  add("tls-port", po::value<int64_t>(),
+      "port for TLS; adds a turns: URL, if --host is a name: browsers refuse an address there");
+  add("cert", po::value<std::string>(),
+      "the server's certificate, a PEM file: turns: is left out unless --host is in it");
   add("transports", po::value<std::string>()->default_value("udp,tcp"),
       "what the server serves, of udp,tcp,tls");
   add("user,u", po::value<std::string>(), "the user");
   add_password_options(syntax.options, "password", Generation::not_offered);
   add_password_options(syntax.options, "secret", Generation::not_offered);
+  add("format", po::value<std::string>()->default_value("array"),
+      "array (iceServers), configuration (RTCConfiguration) or environment (P2P_... lines)");
   add("ttl", po::value<int64_t>(), "with a secret: seconds of validity (default 86400)");
   return syntax;
 }
@@ -76,6 +83,19 @@ std::optional<std::string> take_transports(const ParsedOptions& options, IceServ
   return {};
 }
 
+// Why clients would refuse TLS under that host, empty when they would not. The error is for a
+// certificate that cannot be read.
+Result<std::string, std::string> turns_problem(const ParsedOptions& options, const UriHost& host) {
+  if (host.is_address) {
+    return std::string("a certificate is checked against a host name, and --host is an address");
+  }
+  if (!options.has("cert")) return std::string();
+  const auto named = net::certificate_file_names(options.text("cert"), host.text);
+  if (!named) return unexpected(named.error());
+  if (*named) return std::string();
+  return "the certificate is not for '" + host.text + "'";
+}
+
 std::optional<std::string> take_server(const ParsedOptions& options, IceServer& server) {
   if (!options.has("host"))
     return "--host is missing: under which name do clients reach the server?";
@@ -86,14 +106,16 @@ std::optional<std::string> take_server(const ParsedOptions& options, IceServer& 
   if (!port) return port.error();
   server.port = *port;
   if (auto problem = take_transports(options, server)) return problem;
-  if (server.tls_port && server.host.is_address) {
-    if (!server.udp && !server.tcp) return "turns: needs a host name, not an address";
-    server.tls_port.reset();
-    std::fprintf(stderr,
-                 "%s: no turns: URL: a certificate is checked against a host name, and --host is "
-                 "an address\n",
-                 kCommand);
+  if (!server.tls_port) {
+    if (options.has("cert")) return "--cert goes with --tls-port";
+    return {};
   }
+  const auto problem = turns_problem(options, server.host);
+  if (!problem) return problem.error();
+  if (problem->empty()) return {};
+  if (!server.udp && !server.tcp) return "no turns: URL: " + *problem;
+  server.tls_port.reset();
+  std::fprintf(stderr, "%s: no turns: URL: %s\n", kCommand, problem->c_str());
   return {};
 }
 
@@ -126,15 +148,29 @@ std::optional<std::string> take_user(const ParsedOptions& options, IceServer& se
   return secret ? take_secret_user(options, server) : take_password_user(options, server);
 }
 
+using Print = std::string (*)(const IceServer&);
+
+// nullptr: there is no such format.
+Print find_format(std::string_view name) {
+  if (name == "array") return ice_servers_json;
+  if (name == "configuration") return rtc_configuration_json;
+  if (name == "environment") return environment_lines;
+  return nullptr;
+}
+
 }  // namespace
 
 int credentials(Arguments arguments) {
   const ParsedOptions options = parse_options(credentials_syntax(), arguments);
   if (options.exit_code) return *options.exit_code;
+  const auto print = find_format(options.text("format"));
+  if (print == nullptr) {
+    return fail(kCommand, "--format takes array, configuration or environment", kExitUsage);
+  }
   IceServer server;
   if (auto problem = take_server(options, server)) return fail(kCommand, *problem, kExitUsage);
   if (auto problem = take_user(options, server)) return fail(kCommand, *problem, kExitUsage);
-  std::fputs(ice_servers_json(server).c_str(), stdout);
+  std::fputs(print(server).c_str(), stdout);
   return kExitOk;
 }
 

@@ -1,38 +1,11 @@
 #include "cli/ice_servers.h"
 
-#include <algorithm>
 #include <vector>
 
-#include "base/endpoint.h"
 #include "base/json_text.h"
 
 namespace turnpike::cli {
 namespace {
-
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_';
-}
-
-// Labels of at most 63 letters, digits and hyphens (RFC 1123), an underscore being common enough.
-bool is_host_name(std::string_view text) {
-  if (text.ends_with('.')) text.remove_suffix(1);
-  if (text.empty() || text.size() > 253) return false;
-  while (!text.empty()) {
-    const std::string_view label = text.substr(0, text.find('.'));
-    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') {
-      return false;
-    }
-    if (!std::all_of(label.begin(), label.end(), is_name_character)) return false;
-    if (label.size() == text.size()) {
-      // A last label of digits is an address that somebody mistyped.
-      return label.find_first_not_of("0123456789") != std::string_view::npos;
-    }
-    text.remove_prefix(label.size() + 1);
-    if (text.empty()) return false;
-  }
-  return false;
-}
 
 std::string json_array(const std::vector<std::string>& texts) {
   std::string out = "[";
@@ -43,40 +16,78 @@ std::string json_array(const std::vector<std::string>& texts) {
   return out + "]";
 }
 
-}  // namespace
-
-std::optional<UriHost> UriHost::parse(std::string_view text) {
-  const bool bracketed = text.starts_with('[') && text.ends_with(']');
-  if (bracketed) text = text.substr(1, text.size() - 2);
-  if (const auto ip = Ip::parse(text)) {
-    if (ip->is_v4()) return UriHost{ip->to_string(), true};
-    return UriHost{"[" + ip->to_string() + "]", true};
-  }
-  if (bracketed || !is_host_name(text)) return {};
-  return UriHost{std::string(text), false};
+std::vector<std::string> stun_urls(const IceServer& server) {
+  // A browser asks a stun: server over UDP.
+  if (!server.udp) return {};
+  return {"stun:" + server.host.text + ":" + std::to_string(server.port)};
 }
 
-std::string ice_servers_json(const IceServer& server) {
+std::vector<std::string> turn_urls(const IceServer& server) {
   const std::string authority = server.host.text + ":" + std::to_string(server.port);
-  std::vector<std::string> relays;
-  if (server.udp) relays.push_back("turn:" + authority + "?transport=udp");
-  if (server.tcp) relays.push_back("turn:" + authority + "?transport=tcp");
+  std::vector<std::string> urls;
+  if (server.udp) urls.push_back("turn:" + authority + "?transport=udp");
+  if (server.tcp) urls.push_back("turn:" + authority + "?transport=tcp");
   if (server.tls_port) {
-    relays.push_back("turns:" + server.host.text + ":" + std::to_string(*server.tls_port) +
-                     "?transport=tcp");
+    urls.push_back("turns:" + server.host.text + ":" + std::to_string(*server.tls_port) +
+                   "?transport=tcp");
   }
+  return urls;
+}
+
+// In single quotes for a shell. JSON can spell the one character that would end them.
+std::string shell_quoted(const std::string& json) {
+  std::string out = "'";
+  for (const char c : json) {
+    if (c == '\'') {
+      out += "\\u0027";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+}  // namespace
+
+std::string ice_servers_json(const IceServer& server) {
+  const auto stun = stun_urls(server);
+  const auto turn = turn_urls(server);
   std::string out = "[\n";
-  // A browser asks a stun: server over UDP.
-  if (server.udp) out += "  {\"urls\": " + json_array({"stun:" + authority}) + "}";
-  if (!relays.empty()) {
-    if (server.udp) out += ",\n";
-    out += "  {\"urls\": " + json_array(relays) + ",\n   \"username\": ";
+  if (!stun.empty()) out += "  {\"urls\": " + json_array(stun) + "}";
+  if (!turn.empty()) {
+    if (!stun.empty()) out += ",\n";
+    out += "  {\"urls\": " + json_array(turn) + ",\n   \"username\": ";
     append_json_string(out, server.username);
     out += ",\n   \"credential\": ";
     append_json_string(out, server.credential);
     out += "}";
   }
   return out + "\n]\n";
+}
+
+std::string rtc_configuration_json(const IceServer& server) {
+  std::string servers = ice_servers_json(server);
+  servers.pop_back();
+  return "{\"iceServers\": " + servers + "}\n";
+}
+
+std::string environment_lines(const IceServer& server) {
+  std::string turn;
+  for (const std::string& url : turn_urls(server)) {
+    turn += turn.empty() ? "{\"urls\":" : ",{\"urls\":";
+    append_json_string(turn, url);
+    turn += ",\"username\":";
+    append_json_string(turn, server.username);
+    turn += ",\"credential\":";
+    append_json_string(turn, server.credential);
+    turn += "}";
+  }
+  std::string out;
+  const auto stun = stun_urls(server);
+  if (!stun.empty()) out += "export P2P_STUN_SERVERS=" + shell_quoted(json_array(stun)) + "\n";
+  out += "export P2P_TURN_ENABLED=" + std::string(turn.empty() ? "false" : "true") + "\n";
+  if (!turn.empty()) out += "export P2P_TURN_SERVERS=" + shell_quoted("[" + turn + "]") + "\n";
+  return out;
 }
 
 }  // namespace turnpike::cli

@@ -4,20 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
-#include "base/result.h"
+#include "base/uri_host.h"
 
 namespace turnpike::cli {
-
-// A host as it stands in a stun: or turn: URI (RFC 7064, RFC 7065).
-struct UriHost {
-  std::string text;  // IPv6 in brackets.
-  bool is_address;   // Not a name: a certificate is seldom made out for it.
-
-  // Takes IPv6 with or without brackets. Nothing when it is neither a name nor an address.
-  static std::optional<UriHost> parse(std::string_view text);
-};
 
 struct IceServer {
   UriHost host;
@@ -31,5 +21,10 @@ struct IceServer {
 
 // Entries without credentials (stun:) and with (turn:, turns:), in the order of preference.
 std::string ice_servers_json(const IceServer& server);
+// The whole RTCConfiguration: {"iceServers": [...]}.
+std::string rtc_configuration_json(const IceServer& server);
+// P2P_STUN_SERVERS, P2P_TURN_ENABLED and P2P_TURN_SERVERS, for a shell to read. One entry a URL,
+// since not every program that takes them knows lists.
+std::string environment_lines(const IceServer& server);
 
 }  // namespace turnpike::cli

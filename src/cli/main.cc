@@ -19,6 +19,7 @@ struct Command {
 constexpr std::array kCommands = {
     Command{"serve", serve, "run the STUN/TURN server"},
     Command{"check", check, "validate a configuration; --print shows it"},
+    Command{"health", health, "ask the server of this host whether it is well"},
     Command{"user", user, "add, remove and list users of the SQLite database"},
     Command{"secret", secret, "add, remove and list shared secrets"},
     Command{"credentials", credentials, "the iceServers JSON for a WebRTC page"},

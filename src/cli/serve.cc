@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/announce.h"
 #include "cli/commands.h"
+#include "cli/first_user.h"
 #include "config/documents.h"
 #include "config/load.h"
 #include "server/supervisor.h"
@@ -76,12 +78,18 @@ int run(const config::Config& config) {
   // Scripts written for coturn send all of these; none may end us while we are still starting.
   for (const int signal : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(signal, SIG_IGN);
   raise_descriptor_limit();
+  const auto first_user = ensure_first_user(config);
+  if (!first_user) {
+    std::fprintf(stderr, "turnpike: %s\n", first_user.error().c_str());
+    return kExitFailure;
+  }
   auto supervisor = server::Supervisor::start(config);
   if (!supervisor) {
     std::fprintf(stderr, "turnpike: %s\n", supervisor.error().c_str());
     return kExitFailure;
   }
   const PidFile pid_file(config.pidfile_path);
+  if (*first_user) announce(config, **first_user);
   (*supervisor)->run();
   supervisor->reset();
   log_info("stopped");

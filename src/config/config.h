@@ -73,6 +73,10 @@ struct Config {
   uint32_t max_allocate_timeout_s = 60;  // A connection without an allocation lives that long.
   uint32_t max_connections_per_source = 8192;  // TCP and TLS, per client address; 0: no limit.
 
+  // Under which name or address clients reach us, IPv6 in brackets; empty: the external address, or
+  // our own. For what we print, not for what we serve.
+  std::string public_host;
+
   // Relayed addresses.
   std::vector<Ip> relay_ips;  // Empty: chosen per allocation from where the client came in.
   std::vector<ExternalIp>
@@ -88,6 +92,7 @@ struct Config {
   bool realm_is_set = false;     // Somebody chose it; else the user database may supply it.
   std::vector<User> users;       // No two of one name.
   std::string userdb_path;       // Empty: no database.
+  std::string first_user;        // Made when nobody else could log in; empty: nobody is made.
   bool no_auth = false;          // Anonymous allocations; excludes users and secrets.
   bool use_auth_secret = false;  // Time-limited users, by the secrets below and the database's.
   std::vector<std::string> static_auth_secrets;

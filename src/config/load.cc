@@ -19,7 +19,8 @@ constexpr size_t kMostErrors = 1000;
 
 // What the settings say about where to look, which must be known before anything is applied.
 struct Where {
-  std::optional<Setting> file;  // Absent: nobody named one.
+  std::optional<Setting> file;           // Absent: nobody named one.
+  std::string candidates{kDefaultFile};  // Then the first of these that exists, if any.
   bool no_file = false;
 };
 
@@ -31,6 +32,8 @@ bool is_about_where_to_look(const Setting& setting) {
 void take_where(const Setting& setting, Where& where, LoadResult& result) {
   if (setting.name == "config") {
     where.file = setting;
+  } else if (setting.name == "default-config") {
+    where.candidates = setting.value.value_or("");
   } else if (setting.name == "no-config") {
     where.no_file = parse_switch(setting.value.value_or("")).value_or(true);
   } else if (setting.name == "help") {
@@ -48,6 +51,16 @@ void split_settings(std::vector<Setting>& settings, Where& where, LoadResult& re
   std::erase_if(settings, is_about_where_to_look);
 }
 
+// Of a list with colons; empty when there is none.
+std::string first_that_exists(std::string_view list, const Environment& environment) {
+  while (!list.empty()) {
+    const std::string path(list.substr(0, list.find(':')));
+    if (!path.empty() && environment.file_exists(path)) return path;
+    list.remove_prefix(std::min(list.size(), path.size() + 1));
+  }
+  return {};
+}
+
 std::vector<Setting> read_configuration_file(const Where& where, const Environment& environment,
                                              LoadResult& result) {
   if (where.no_file) {
@@ -56,8 +69,9 @@ std::vector<Setting> read_configuration_file(const Where& where, const Environme
     }
     return {};
   }
-  const std::string path = where.file ? where.file->value.value_or("") : std::string(kDefaultFile);
-  if (!where.file && !environment.file_exists(path)) return {};
+  const std::string path = where.file ? where.file->value.value_or("")
+                                      : first_that_exists(where.candidates, environment);
+  if (!where.file && path.empty()) return {};
   const auto content = environment.read_file(path);
   if (!content) {
     const Place place = where.file ? where.file->place : Place{};
@@ -91,6 +105,8 @@ void choose_database(const Environment& environment, LoadResult& result) {
         {}, "no users are configured, so those in the database '" + path + "' are used"));
     return;
   }
+  // The database that is to hold the first user need not exist yet.
+  if (!result.config.first_user.empty()) result.config.userdb_path = environment.own_database;
 }
 
 }  // namespace

@@ -35,6 +35,17 @@ Complaint add_user(Config& config, std::string_view value) {
   return {};
 }
 
+Complaint set_first_user(Config& config, std::string_view value) {
+  if (value.empty()) return "must not be empty";
+  if (value.size() > kMaxNameSize) return "must not be longer than 508 bytes";
+  if (std::any_of(value.begin(), value.end(),
+                  [](char c) { return c >= 0 && (c < 32 || c == 127); })) {
+    return "must not have a control character in it";
+  }
+  config.first_user = value;
+  return {};
+}
+
 Complaint set_realm(Config& config, std::string_view value) {
   if (value.empty()) return "must not be empty";
   if (value.size() > kMaxRealmSize) return "must not be longer than 763 bytes";
@@ -83,6 +94,13 @@ constexpr Option kAuth[] = {
      .help =
          "User with a password, or with 0x and the key of `turnpike user key`; may be repeated.",
      .apply = add_user},
+    {.name = "first-user",
+     .origin = Origin::ours,
+     .placeholder = "NAME",
+     .help = "When the server starts and nobody could log in, a user of this name gets a password "
+             "that is made up and kept beside the database (userdb), and the iceServers of a "
+             "WebRTC page go to standard output, then and at every later start.",
+     .apply = set_first_user},
     {.name = "userdb",
      .letter = 'b',
      .placeholder = "FILE",

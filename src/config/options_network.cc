@@ -1,4 +1,5 @@
 // Listeners and relayed addresses.
+#include "base/uri_host.h"
 #include "config/option_values.h"
 #include "config/options_groups.h"
 
@@ -16,6 +17,13 @@ Complaint add_external_ip(Config& config, std::string_view value) {
     if (!entry.local) return kForm;
   }
   config.external_ips.push_back(entry);
+  return {};
+}
+
+Complaint set_public_host(Config& config, std::string_view value) {
+  const auto host = UriHost::parse(value);
+  if (!host) return "must be a host name or an IP address";
+  config.public_host = host->text;
   return {};
 }
 
@@ -93,6 +101,12 @@ constexpr Option kListeners[] = {
      .help = "Load balancer, or network of them, that may connect to tcp-proxy-port; may be "
              "repeated. Whoever is not listed is disconnected.",
      .apply = add_proxy_source},
+    {.name = "public-host",
+     .origin = Origin::ours,
+     .placeholder = "HOST",
+     .help = "Name or address under which clients reach the server, for the iceServers that "
+             "first-user prints. Default: external-ip, else the host's own address.",
+     .apply = set_public_host},
     {.name = "sock-buf-size",
      .placeholder = "BYTES",
      .default_text = "2097152",

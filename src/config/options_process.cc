@@ -99,6 +99,12 @@ constexpr Option kCommandLineOnly[] = {
      .help = "Configuration file. Default: /etc/turnpike/turnpike.conf if it exists; coturn's own "
              "file is never read unless named here.",
      .support = Support::command_line},
+    {.name = "default-config",
+     .origin = Origin::ours,
+     .placeholder = "FILE[:FILE]",
+     .help = "Where to look for a configuration when config names none: the first that exists. "
+             "Default: /etc/turnpike/turnpike.conf.",
+     .support = Support::command_line},
     {.name = "no-config",
      .letter = 'n',
      .argument = Argument::flag,

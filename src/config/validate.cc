@@ -184,6 +184,12 @@ void check_who_may(const LoadResult& result, Remarks& remarks) {
     return;
   }
   if (!config.users.empty() || config.use_auth_secret || !config.userdb_path.empty()) return;
+  if (!config.first_user.empty()) {
+    remarks.error("first-user",
+                  "first-user has no database to live in, since there is no home directory: add "
+                  "userdb=FILE");
+    return;
+  }
   const std::string advice =
       "add user=NAME:PASSWORD, or static-auth-secret=SECRET, or userdb=FILE (`turnpike user add` "
       "fills it); no-auth would let everybody relay, stun-only nobody";

@@ -183,6 +183,16 @@ std::vector<std::string> TlsCertificate::names() const {
   return found;
 }
 
+Result<bool, std::string> certificate_file_names(const std::string& path, const std::string& host) {
+  std::vector<FileStamp> stamps;
+  const auto text = read_tls_file(path, stamps);
+  if (!text) return unexpected(text.error());
+  const auto certificates = parse_certificates(path, *text);
+  if (!certificates) return unexpected(certificates.error());
+  return X509_check_host(certificates->leaf.get(), host.data(), host.size(),
+                         X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 1;
+}
+
 int TlsCertificate::key_type() const {
   return EVP_PKEY_get_base_id(key_.get());
 }

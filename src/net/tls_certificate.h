@@ -54,6 +54,10 @@ class TlsCertificate {
   EvpPkeyPtr key_;
 };
 
+// Whether browsers would take the certificate in that PEM file for one of `host`: other than
+// covers() they heed no common name. The key is not needed.
+Result<bool, std::string> certificate_file_names(const std::string& path, const std::string& host);
+
 // The text of the oldest error that OpenSSL has noted on this thread; forgets all of them.
 std::string_view take_openssl_reason();
 

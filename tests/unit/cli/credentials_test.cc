@@ -12,6 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 CommandResult run(const std::vector<std::string>& arguments, const std::string& input = {}) {
   return run_command(credentials, arguments, input);
@@ -96,6 +97,19 @@ TEST(CredentialsCommand, EscapesWhatGoesIntoJson) {
   EXPECT_THAT(result.output, HasSubstr("\"credential\": \"p\\\\q\""));
 }
 
+TEST(CredentialsCommand, PrintsTheFormatThatIsAskedFor) {
+  const std::vector<std::string> common = {"--host", "h", "--user", "a", "--password", "p"};
+  const auto with_format = [&common](const std::string& format) {
+    std::vector<std::string> arguments = common;
+    arguments.insert(arguments.end(), {"--format", format});
+    return run(arguments);
+  };
+  EXPECT_EQ(with_format("array").output, run(common).output);
+  EXPECT_THAT(with_format("configuration").output, StartsWith("{\"iceServers\": [\n"));
+  EXPECT_THAT(with_format("environment").output, StartsWith("export P2P_STUN_SERVERS="));
+  EXPECT_EQ(with_format("yaml").exit_code, kExitUsage);
+}
+
 TEST(CredentialsCommand, RefusesWhatItCannotMakeSenseOf) {
   const std::vector<std::string> good = {"--host", "h", "--user", "a", "--password", "p"};
   const std::vector<std::vector<std::string>> extras = {
@@ -110,6 +124,8 @@ TEST(CredentialsCommand, RefusesWhatItCannotMakeSenseOf) {
       {"--transports", "udp,,tcp"},
       {"extra"},
       {"--tls-port", "0"},
+      {"--cert", "server.pem"},
+      {"--tls-port", "5349", "--cert", "/nonexistent/server.pem"},
       {"--frobnicate"},
       {"--hos", "other"},
   };

@@ -5,52 +5,49 @@
 namespace turnpike::cli {
 namespace {
 
-TEST(UriHost, TakesNames) {
-  for (const char* name : {"turn.example.org", "localhost", "a-b.c", "xn--bcher-kva.example",
-                           "turn.example.org.", "3com.com", "my_turn.internal"}) {
-    const auto host = UriHost::parse(name);
-    ASSERT_TRUE(host.has_value()) << name;
-    EXPECT_EQ(host->text, name);
-    EXPECT_FALSE(host->is_address) << name;
-  }
+IceServer example() {
+  return {.host = {"turn.example.org", false},
+          .port = 3478,
+          .udp = true,
+          .tcp = false,
+          .tls_port = {},
+          .username = "ann",
+          .credential = "pw"};
 }
 
-TEST(UriHost, TakesAddresses) {
-  const auto v4 = UriHost::parse("192.0.2.1");
-  ASSERT_TRUE(v4.has_value());
-  EXPECT_EQ(v4->text, "192.0.2.1");
-  EXPECT_TRUE(v4->is_address);
-  const auto v6 = UriHost::parse("2001:db8::1");
-  ASSERT_TRUE(v6.has_value());
-  EXPECT_EQ(v6->text, "[2001:db8::1]");
-  EXPECT_TRUE(v6->is_address);
+TEST(IceServers, AreAnArrayOfStunAndTurn) {
+  EXPECT_EQ(ice_servers_json(example()),
+            "[\n"
+            "  {\"urls\": [\"stun:turn.example.org:3478\"]},\n"
+            "  {\"urls\": [\"turn:turn.example.org:3478?transport=udp\"],\n"
+            "   \"username\": \"ann\",\n"
+            "   \"credential\": \"pw\"}\n"
+            "]\n");
 }
 
-TEST(UriHost, RefusesEverythingElse) {
-  for (const char* text : {"",
-                           ".",
-                           "a..b",
-                           "-a",
-                           "a-",
-                           "a b",
-                           "a/b",
-                           "a:3478",
-                           "turn:a",
-                           "user@host",
-                           "a?b",
-                           "\"",
-                           "[turn.example.org]",
-                           "[",
-                           "1.2.3",
-                           "1.2.3.4.5",
-                           "300.1.1.1",
-                           "::g",
-                           "fe80::1%eth0",
-                           "b\xc3\xbc"}) {
-    EXPECT_FALSE(UriHost::parse(text).has_value()) << text;
-  }
-  EXPECT_FALSE(UriHost::parse(std::string(64, 'a')).has_value());
-  EXPECT_FALSE(UriHost::parse(std::string(300, 'a')).has_value());
+TEST(IceServers, StandInTheWholeConfigurationToo) {
+  const std::string servers = ice_servers_json(example());
+  EXPECT_EQ(rtc_configuration_json(example()),
+            "{\"iceServers\": " + servers.substr(0, servers.size() - 1) + "}\n");
+}
+
+TEST(IceServers, AreLinesForAShellWithOneEntryAUrl) {
+  IceServer server = example();
+  server.tls_port = 5349;
+  EXPECT_EQ(environment_lines(server),
+            "export P2P_STUN_SERVERS='[\"stun:turn.example.org:3478\"]'\n"
+            "export P2P_TURN_ENABLED=true\n"
+            "export P2P_TURN_SERVERS='[{\"urls\":\"turn:turn.example.org:3478?transport=udp\","
+            "\"username\":\"ann\",\"credential\":\"pw\"},"
+            "{\"urls\":\"turns:turn.example.org:5349?transport=tcp\","
+            "\"username\":\"ann\",\"credential\":\"pw\"}]'\n");
+}
+
+TEST(IceServers, KeepAQuoteFromEndingTheShellsWord) {
+  IceServer server = example();
+  server.credential = "it's";
+  const std::string lines = environment_lines(server);
+  EXPECT_NE(lines.find("\"credential\":\"it\\u0027s\""), std::string::npos) << lines;
 }
 
 }  // namespace

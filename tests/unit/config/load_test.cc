@@ -29,6 +29,35 @@ TEST(Load, ReadsTheDefaultFileIfItExists) {
   EXPECT_EQ(world.load({}).config.realm, "default.org");
 }
 
+TEST(Load, LooksForTheFilesThatDefaultConfigLists) {
+  World world;
+  world.variables["TURNPIKE_DEFAULT_CONFIG"] = "/a/missing:/b/there::/c/there";
+  world.files["/b/there"] = "user=a:b\nrealm=b.org\n";
+  world.files["/c/there"] = "user=a:b\nrealm=c.org\n";
+  world.files[std::string(kDefaultFile)] = "user=a:b\nrealm=default.org\n";
+  EXPECT_EQ(world.load({}).config.realm, "b.org");
+  EXPECT_EQ(world.load({"-c", "/c/there"}).config.realm, "c.org");
+  EXPECT_EQ(world.load({"-n", "-u", "a:b"}).config.realm, "turnpike");
+  world.files.erase("/b/there");
+  EXPECT_EQ(world.load({}).config.realm, "c.org");
+}
+
+TEST(Load, KeepsTheFirstUserInTheDatabaseOfOurOwn) {
+  const LoadResult result = World().load({"--first-user=guest"});
+  EXPECT_TRUE(result.ok()) << report_text(result);
+  EXPECT_EQ(result.config.first_user, "guest");
+  EXPECT_EQ(result.config.userdb_path, "/data/turndb");
+  EXPECT_EQ(World().load({"--first-user=guest", "--userdb=/x"}).config.userdb_path, "/x");
+  EXPECT_EQ(World().load({"--first-user=guest", "-u", "a:b"}).config.userdb_path, "");
+}
+
+TEST(Load, RefusesAFirstUserWithoutAPlaceToLive) {
+  World world;
+  world.own_database.clear();
+  const LoadResult result = world.load({"--first-user=guest"});
+  EXPECT_THAT(all_text(result.errors), HasSubstr("userdb=FILE"));
+}
+
 TEST(Load, NeverReadsTheFileOfCoturnUnasked) {
   World world;
   world.files["/etc/turnserver.conf"] = "realm=coturn.org\n";
