@@ -20,6 +20,7 @@ uses the same build, database and user.
   --stop         stop the server that --background left running
   --host HOST    the name or address under which clients reach this machine (default: its own address)
   --no-install   never call apt-get
+  --packages-only, --build-only   end after the packages, or after the build
   --help         this text
 
 What follows -- goes to 'turnpike serve', for example: etc/quickstart.sh -- --external-ip=ADDRESS --verbose
@@ -33,12 +34,14 @@ die() {
   exit 1
 }
 
-background=0 install=1 stop=0 host=
+background=0 install=1 stop=0 host= until=
 while [ $# -gt 0 ]; do
   case $1 in
     --background) background=1 ;;
     --stop) stop=1 ;;
     --no-install) install=0 ;;
+    --packages-only) until=packages ;;
+    --build-only) until=build ;;
     --host) host=${2:?quickstart: --host needs a value} && shift ;;
     --host=*) host=${1#*=} ;;
     --help | -h) usage && exit 0 ;;
@@ -190,7 +193,9 @@ start() {
 }
 
 [ "$install" -eq 0 ] || install_packages
+[ "$until" != packages ] || exit 0
 build
+[ "$until" != build ] || exit 0
 make_user
 PORT=$(serve_option listening-port p 3478)
 HOST=${host:-$(own_address)}

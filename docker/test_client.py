@@ -1,0 +1,51 @@
+#!/usr/bin/python3
+"""Two clients for docker/test.sh.
+
+    test_client.py first-answer HOST PORT                  prints when the first Binding was answered (ms since 1970)
+    test_client.py hold HOST PORT USER PASSWORD SECONDS    keeps an allocation in use and gives it back
+"""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "interop"))
+import stunlib  # noqa: E402
+
+
+def first_answer(address):
+    deadline = time.monotonic() + 60
+    with stunlib.Client(address) as client:
+        while time.monotonic() < deadline:
+            data = stunlib.build(stunlib.BINDING, stunlib.REQUEST, [])
+            try:
+                client.ask(data, data[8:20], tries=1, timeout=0.02)
+                print(time.time_ns() // 1_000_000)
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.005)
+            except stunlib.Timeout:
+                pass
+    sys.exit("nobody answers")
+
+
+def hold(address, user, password, seconds):
+    with stunlib.Client(address, user.encode(), password.encode()) as client:
+        answer = client.allocate()
+        if answer.code:
+            sys.exit("refused with %d" % answer.code)
+        print("allocated", flush=True)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if client.refresh(600).code:
+                sys.exit("a refresh was refused")
+            time.sleep(0.2)
+        print("gave it back:", client.refresh(0).code == 0, flush=True)
+
+
+if __name__ == "__main__":
+    ADDRESS = (sys.argv[2], int(sys.argv[3]))
+    if sys.argv[1] == "first-answer":
+        first_answer(ADDRESS)
+    else:
+        hold(ADDRESS, sys.argv[4], sys.argv[5], float(sys.argv[6]))
