@@ -1,6 +1,7 @@
 // The whole protocol core: bytes choose packets, who sends them, time steps, failures and changes
 // of settings. Credentials are at hand, so that a fuzzer gets past the gate. After each step the
 // counters must add up and the leases must be those of the live allocations.
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -19,7 +20,9 @@ using stun::Method;
 using testing::CoreClient;
 using testing::CoreDriver;
 
-constexpr size_t kClients = 4;
+// Three places, one of which two users share; the last two speak TCP, and so does the second.
+constexpr size_t kClients = 6;
+constexpr size_t kMaxConnections = 3;
 
 constexpr std::array<std::string_view, 8> kPeers = {
     "9.9.9.9:1000",    "9.9.9.9:1001",        "9.9.9.10:1000", "127.0.0.1:80",
@@ -34,7 +37,10 @@ class Session {
       const bool is_bob = i == 3;
       clients_.emplace_back(core_, "8.8.8.8:" + std::to_string(40000 + i % 3),
                             is_bob ? "bob" : "alice", is_bob ? "hunter2" : "secret",
-                            i == 1 ? Transport::tcp : Transport::udp);
+                            i == 1 || i > 3 ? Transport::tcp : Transport::udp);
+      // A link of its own for each; the last two are fresh ones beside the second.
+      clients_.back().route.link = {static_cast<uint32_t>(i), 1};
+      if (i > 3) clients_.back().route.tuple.client.port = static_cast<uint16_t>(41000 + i);
     }
   }
 
@@ -48,6 +54,7 @@ class Session {
     core_.tick();
     CHECK(core_.server->allocations() == 0);
     CHECK(core_.server->waiting() == 0);
+    CHECK(core_.server->connections() == 0);
     CHECK(core_.quota.total() == 0);
     CHECK(core_.ports.open_leases() == 0);
     CHECK(core_.space.ports_taken() == 0);
@@ -58,6 +65,8 @@ class Session {
     CoreDriver::Options options;
     options.settings.max_permissions = 4;
     options.settings.max_channels = 3;
+    options.settings.max_connections = kMaxConnections;
+    options.workers = 2;
     options.settings.quota = {3, 5};
     options.settings.classic_stun = true;
     return options;
@@ -111,6 +120,9 @@ class Session {
         case 11:
           builder.add_fingerprint();
           break;
+        case 12:
+          builder.add_u32(AttributeType::connection_id, connection_id_);
+          break;
         default:
           builder.add(static_cast<AttributeType>(source_.u16()), source_.bytes(32));
           break;
@@ -121,8 +133,9 @@ class Session {
     builder.add_family(type, static_cast<stun::AddressFamily>(source_.u8() % 4));
   }
   static Method method(uint8_t choice) {
-    constexpr std::array kMethods = {Method::allocate, Method::refresh, Method::create_permission,
-                                     Method::channel_bind, Method::binding};
+    constexpr std::array kMethods = {
+        Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind,
+        Method::binding,  Method::connect, Method::connection_bind};
     return kMethods[choice % kMethods.size()];
   }
 
@@ -133,7 +146,13 @@ class Session {
     // A transport is what most requests die of otherwise.
     const bool whole = what == Method::allocate && source_.u8() % 4 != 0;
     const auto add = [&](MessageBuilder& builder) {
-      if (whole) builder.add_requested_transport(17);
+      if (whole) builder.add_requested_transport(is_stream(who.route.tuple.transport) ? 6 : 17);
+      if (what == Method::connect) {
+        builder.add_xor_address(AttributeType::xor_peer_address, peer());
+      }
+      if (what == Method::connection_bind) {
+        builder.add_u32(AttributeType::connection_id, connection_id_);
+      }
       add_attributes(builder);
     };
     testing::Bytes packet;
@@ -146,6 +165,7 @@ class Session {
     sometimes_append(packet);
     send(who, packet);
     for (const testing::Received& answer : core_.to_client) remember(answer, who);
+    remember_effects();
   }
   void learn(CoreClient& who) {
     send(who, testing::make_request(Method::allocate));
@@ -163,6 +183,52 @@ class Session {
     }
     if (const auto token = view->find(AttributeType::reservation_token)) {
       token_ = stun::decode_u64(*token).value_or(0);
+    }
+    if (const auto id = view->find(AttributeType::connection_id)) {
+      connection_id_ = stun::decode_u32(*id).value_or(0);
+    }
+  }
+  void remember_effects() {
+    for (const turn::ConnectPeer& wanted : core_.effects<turn::ConnectPeer>()) {
+      CHECK(!wanted.target.ip.is_loopback());
+      CHECK(wanted.target.port != 0);
+      // Nothing on this host but what is somebody's relayed address.
+      const bool own = wanted.target.ip == testing::ip("192.0.2.1");
+      CHECK(!own || core_.directory.find_tcp(wanted.target).has_value());
+      connections_.push_back(wanted.connection);
+    }
+    for (const turn::BindLink& bound : core_.effects<turn::BindLink>()) {
+      CHECK(std::find(connections_.begin(), connections_.end(), bound.connection) !=
+            connections_.end());
+    }
+    for (const turn::MoveLink& move : core_.effects<turn::MoveLink>()) CHECK(move.worker == 1);
+  }
+  turn::ConnectionRef some_connection() {
+    if (connections_.empty()) return {};
+    return connections_[source_.u8() % connections_.size()];
+  }
+
+  // RFC 6062: what the worker tells the core of connections with peers.
+  void stream_event() {
+    core_.out.clear();
+    switch (source_.u8() % 6) {
+      case 0:
+      case 1:
+        core_.peer_connected(some_connection(), turn::Server::PeerConnect::connected);
+        return remember_all(clients_[1]);
+      case 2:
+        return core_.peer_connected(some_connection(), turn::Server::PeerConnect::failed);
+      case 3: {
+        const Endpoint relayed = {testing::ip("192.0.2.1"),
+                                  static_cast<uint16_t>(49152 + source_.u8() % 8)};
+        if (!core_.ports.find(relayed)) return;
+        if (const auto ref = core_.peer_accepted(relayed, peer())) connections_.push_back(*ref);
+        return remember_all(clients_[1]);
+      }
+      case 4:
+        return core_.server->on_connection_closed(some_connection());
+      default:
+        core_.link_closed(client().route);
     }
   }
   // Attributes behind the integrity, which must not count.
@@ -244,7 +310,10 @@ class Session {
   }
 
   void take_step() {
-    switch (source_.u8() % 10) {
+    const uint8_t choice = source_.u8();
+    // Room was found at the end, so that inputs of old go on meaning what they meant.
+    if (choice >= 0xc8) return stream_event();
+    switch (choice % 10) {
       case 0:
       case 1:
       case 2:
@@ -270,14 +339,20 @@ class Session {
     CHECK(balance_of(core_) == testing::Balance());
     size_t allocations = 0;
     size_t relays = 0;
+    size_t connections = 0;
     core_.server->for_each_allocation([&](const turn::Allocation& allocation) {
       ++allocations;
       for (const turn::RelayLease& relay : allocation.relays) relays += relay ? 1U : 0U;
       CHECK(allocation.permissions.size() <= 4);
       CHECK(allocation.channels.size() <= 3);
+      CHECK(allocation.connections.size() <= kMaxConnections);
+      connections += allocation.connections.size();
     });
     CHECK(core_.quota.total() == allocations);
     CHECK(core_.ports.open_leases() == relays);
+    CHECK(core_.server->connections() == connections);
+    const uint64_t begun = core_.count(&turn::Counters::connections_opened);
+    CHECK(begun >= core_.count(&turn::Counters::connections_closed));
     CHECK(core_.count(&turn::Counters::client_packets) == sent_);
     // Whatever leaves is sound.
     for (const testing::Received& message : core_.to_client) {
@@ -296,6 +371,8 @@ class Session {
   CoreDriver core_;
   std::vector<CoreClient> clients_;
   uint64_t token_ = 0;
+  uint32_t connection_id_ = 0;
+  std::vector<turn::ConnectionRef> connections_;  // Ever named to us; most are stale.
   uint64_t asked_ = 0;
   uint64_t sent_ = 0;
 };

@@ -218,6 +218,12 @@ void CoreDriver::peer_connected(turn::ConnectionRef ref, turn::Server::PeerConne
   collect();
 }
 
+void CoreDriver::link_closed(const turn::ClientRoute& route) {
+  out.clear();
+  server->on_link_closed(now, route, out);
+  collect();
+}
+
 std::optional<turn::ConnectionRef> CoreDriver::peer_accepted(const Endpoint& relayed,
                                                              const Endpoint& peer) {
   const auto relay = ports.find(relayed);

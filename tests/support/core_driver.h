@@ -87,6 +87,7 @@ class CoreDriver {
   void answer_key(const turn::FetchKey& fetch);
   // RFC 6062.
   void peer_connected(turn::ConnectionRef ref, turn::Server::PeerConnect outcome);
+  void link_closed(const turn::ClientRoute& route);
   std::optional<turn::ConnectionRef> peer_accepted(const Endpoint& relayed, const Endpoint& peer);
   void tick();
 

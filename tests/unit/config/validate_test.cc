@@ -55,6 +55,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"tcp-proxy-port=3478\nproxy-from=10.0.0.1", "a listening port too"},
         Case{"rfc5780\nlistening-ip=192.0.2.1\nlistening-ip=192.0.2.2\nalt-listening-port=5349",
              "a port of its own"},
+        Case{"no-udp-relay\nno-tcp-relay", "nothing to relay"},
+        Case{"no-udp-relay\nno-tcp", "nothing to relay"},
         Case{"unauthorized-ratelimit-burst=5", "must not be below"},
         Case{"stateless-nonce-secret=short", "16 bytes"}));
 

@@ -126,6 +126,34 @@ TEST_P(TlsChannelTest, AnswersTheClientsNoticeAndIgnoresWhatFollows) {
   EXPECT_TRUE(feed(server, as_bytes("more")).empty());
 }
 
+TEST_P(TlsChannelTest, MayEndEachDirectionByItself) {
+  open();
+  server.end_directions_apart();
+  client.write("question");
+  SSL_shutdown(client.ssl());
+  EXPECT_EQ(client.talk(server), "question");
+  EXPECT_TRUE(server.received_end());
+  ASSERT_EQ(server.state(), TlsState::open);
+  Bytes out;
+  EXPECT_TRUE(server.write(as_bytes("answer"), out));
+  server.end_writing(out);
+  client.give(out);
+  EXPECT_EQ(client.read(), "answer");
+  EXPECT_EQ(client.read(), "");
+  EXPECT_EQ(SSL_get_shutdown(client.ssl()) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
+}
+
+TEST_P(TlsChannelTest, ReadsOnAfterItsOwnEnd) {
+  open();
+  server.end_directions_apart();
+  Bytes out;
+  server.end_writing(out);
+  client.give(out);
+  client.write("still here");
+  EXPECT_EQ(client.talk(server), "still here");
+  EXPECT_FALSE(server.received_end());
+}
+
 TEST_P(TlsChannelTest, MovesWithItsConnection) {
   open();
   client.write("half a record");

@@ -10,6 +10,7 @@
 
 #include "net/clock.h"
 #include "net/socket_datagram_io.h"
+#include "net/tcp_connect.h"
 #include "unit/net/network_namespace.h"
 
 namespace turnpike::relay {
@@ -302,6 +303,77 @@ TEST_F(RelaySocketsTest, AddressIsChosenAnewWhenInterfacesChange) {
     EXPECT_EQ(opened->first.local().ip, *Ip::parse("10.77.0.1"));
   });
   if (trouble) GTEST_SKIP() << *trouble;
+}
+
+// RFC 6062.
+class TcpRelaySocketsTest : public RelaySocketsTest {
+ protected:
+  static Opened open_tcp(Worker& worker) {
+    return worker.sockets.open({.family = IpFamily::v4,
+                                .need = PortNeed::any,
+                                .server_ip = kLoopback,
+                                .client_ip = kLoopback,
+                                .transport = turn::RelayTransport::tcp});
+  }
+  static net::Fd knock(const Endpoint& at) {
+    auto fd = net::connect_from({kLoopback2, 0}, at);
+    EXPECT_TRUE(fd.has_value());
+    return fd ? std::move(*fd) : net::Fd();
+  }
+};
+
+TEST_F(TcpRelaySocketsTest, ListensAndTellsOfConnections) {
+  Worker worker(ports(21000, 21999), reservations_);
+  const Opened opened = open_tcp(worker);
+  ASSERT_TRUE(opened.has_value());
+  const RelayId id = opened->first.id();
+  EXPECT_EQ(worker.sockets.find(id), nullptr);
+  const auto* listener = worker.sockets.find_listener(id);
+  ASSERT_NE(listener, nullptr);
+  EXPECT_EQ(listener->local, opened->first.local());
+  const net::Fd peer = knock(listener->local);
+  worker.loop.run_turn(seconds(10));
+  ASSERT_EQ(worker.readable.size(), 1U);
+  EXPECT_EQ(worker.readable[0], id);
+}
+
+TEST_F(TcpRelaySocketsTest, HasPortsApartFromThoseOfUdp) {
+  Worker worker(ports(21000, 21000), reservations_);
+  const Opened datagrams = worker.open();
+  const Opened stream = open_tcp(worker);
+  EXPECT_TRUE(datagrams && stream);
+  EXPECT_EQ(open_tcp(worker).error(), OpenError::ports_in_use);
+}
+
+TEST_F(TcpRelaySocketsTest, GivesThePortBack) {
+  Worker worker(ports(21000, 21000), reservations_);
+  {
+    const Opened first = open_tcp(worker);
+    ASSERT_TRUE(first.has_value());
+  }
+  EXPECT_EQ(worker.sockets.size(), 0U);
+  EXPECT_TRUE(open_tcp(worker).has_value());
+}
+
+TEST_F(TcpRelaySocketsTest, SharesPortsWithNoOtherWorker) {
+  Worker one(ports(21000, 21000), reservations_);
+  Worker two(ports(21000, 21000), reservations_);
+  const Opened first = open_tcp(one);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(open_tcp(two).error(), OpenError::ports_in_use);
+}
+
+TEST_F(TcpRelaySocketsTest, MayRestUntilTheNextTick) {
+  Worker worker(ports(21000, 21999), reservations_);
+  const Opened opened = open_tcp(worker);
+  ASSERT_TRUE(opened.has_value());
+  worker.sockets.pause_listener(opened->first.id());
+  const net::Fd peer = knock(opened->first.local());
+  worker.loop.run_turn(Duration(0));
+  EXPECT_TRUE(worker.readable.empty());
+  worker.sockets.on_tick();
+  worker.loop.run_turn(seconds(10));
+  EXPECT_EQ(worker.readable.size(), 1U);
 }
 
 }  // namespace
