@@ -22,5 +22,7 @@ int secret(Arguments arguments);
 int credentials(Arguments arguments);
 int probe(Arguments arguments);
 int load(Arguments arguments);
+int discover(Arguments arguments);
+int nat(Arguments arguments);
 
 }  // namespace turnpike::cli

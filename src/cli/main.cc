@@ -25,6 +25,8 @@ constexpr std::array kCommands = {
     Command{"credentials", credentials, "the iceServers JSON for a WebRTC page"},
     Command{"probe", probe, "test a server: bind, allocate, relay"},
     Command{"load", load, "load a server with many clients and measure it"},
+    Command{"discover", discover, "the public address and port of a local port"},
+    Command{"nat", nat, "which kind of NAT is in the way"},
 };
 
 void print_usage(std::FILE* out) {

@@ -1,5 +1,7 @@
 #include "net/event_loop.h"
 
+#include <algorithm>
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <sys/eventfd.h>
@@ -13,6 +15,7 @@ namespace turnpike::net {
 struct EventLoop::State {
   event_base* base = nullptr;
   event turn_limit{};
+  bool borrowed = false;
   bool dispatching = false;
   // Watches that were destroyed while callbacks ran: the callback that is running may be theirs.
   std::unique_ptr<Watch::Entry> retired;
@@ -73,6 +76,7 @@ void Watch::reset() {
   if (loop.dispatching) {
     entry_->next = std::move(loop.retired);
     loop.retired = std::move(entry_);
+    if (loop.borrowed) event_active(&loop.turn_limit, 0, 0);
   }
   entry_.reset();
 }
@@ -95,9 +99,24 @@ EventLoop::EventLoop() : state_(std::make_unique<State>()) {
   evtimer_assign(&state_->turn_limit, state_->base, do_nothing, nullptr);
 }
 
+EventLoop::EventLoop(event_base& borrowed) : state_(std::make_unique<State>()) {
+  state_->base = &borrowed;
+  state_->borrowed = true;
+  // Whether a callback is running can't be seen from here, so every watch is retired and goes in a
+  // later turn.
+  state_->dispatching = true;
+  evtimer_assign(
+      &state_->turn_limit, state_->base,
+      [](evutil_socket_t, short, void* self) {
+        destroy_list(std::move(static_cast<State*>(self)->retired));
+      },
+      state_.get());
+}
+
 EventLoop::~EventLoop() {
   event_del(&state_->turn_limit);
-  event_base_free(state_->base);
+  destroy_list(std::move(state_->retired));
+  if (!state_->borrowed) event_base_free(state_->base);
 }
 
 namespace {
@@ -106,6 +125,7 @@ namespace {
 constexpr short kReadable = EV_READ | EV_PERSIST;
 constexpr short kWritable = EV_WRITE | EV_PERSIST;
 constexpr short kPeriodic = EV_PERSIST;
+constexpr short kOnce = 0;
 constexpr short kSignal = EV_SIGNAL | EV_PERSIST;
 
 }  // namespace
@@ -132,6 +152,11 @@ Watch EventLoop::every(Duration period, EventCallback callback) {
   return add(-1, kPeriodic, &interval, std::move(callback));
 }
 
+Watch EventLoop::after(Duration wait, EventCallback callback) {
+  const timeval interval = to_timeval(std::max(wait, Duration::zero()));
+  return add(-1, kOnce, &interval, std::move(callback));
+}
+
 Watch EventLoop::on_signal(int signal, EventCallback callback) {
   return add(signal, kSignal, nullptr, std::move(callback));
 }
@@ -150,7 +175,12 @@ std::optional<Doorbell> EventLoop::make_doorbell(EventCallback on_ring) {
   return Doorbell(std::move(fd), std::move(bell));
 }
 
+event_base& EventLoop::base() {
+  return *state_->base;
+}
+
 void EventLoop::run_turn(Duration max_wait) {
+  CHECK(!state_->borrowed);
   // EVLOOP_NONBLOCK alone would not return while a level-triggered descriptor stays readable.
   int flags = EVLOOP_ONCE;
   if (max_wait <= Duration::zero()) {

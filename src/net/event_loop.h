@@ -1,5 +1,5 @@
 // One thread's event loop: readiness of descriptors, periods, signals, and a bell that other
-// threads may ring. The only user of libevent's event_base.
+// threads may ring. The only user of libevent's event_base, its own or one that it was lent.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "net/fd.h"
 
+struct event_base;
 struct timeval;
 
 namespace turnpike::net {
@@ -60,6 +61,9 @@ class EventLoop {
 
   // Aborts when the system has no descriptors left for it: there is no server without a loop.
   EventLoop();
+  // On a base that outlives the loop and that its owner runs: run_turn() is not for this one. What
+  // was said about threads holds for the thread that runs the base.
+  explicit EventLoop(event_base& borrowed);
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop();
@@ -71,6 +75,8 @@ class EventLoop {
   [[nodiscard]] Watch watch_writable(int fd, EventCallback on_writable);
   // Calls back each `period`, first after one period. Missed periods are not made up for.
   [[nodiscard]] Watch every(Duration period, EventCallback callback);
+  // Calls back once.
+  [[nodiscard]] Watch after(Duration wait, EventCallback callback);
   // Calls back on the loop's thread after the signal came. One loop per process may do this.
   [[nodiscard]] Watch on_signal(int signal, EventCallback callback);
   // nullopt: out of descriptors.
@@ -82,7 +88,9 @@ class EventLoop {
 
  private:
   friend class Watch;
+  friend class Resolver;
   struct State;
+  event_base& base();
   Watch add(int fd, short events, const timeval* period, EventCallback callback);
   std::unique_ptr<State> state_;
 };

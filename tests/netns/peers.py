@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+"""Small programs that run inside a bed.
+
+    peers.py echo PORT                        answers every datagram
+    peers.py ask IP PORT --from IP            says `answered` when an echo comes back
+    peers.py count PORT [--tcp] [--reuseport] counts what comes until it is told to end, and says so as JSON
+    peers.py send IP PORT COUNT               numbered datagrams, about 4000 a second
+    peers.py connect IP PORT COUNT            as many connections, one after the other
+"""
+
+import argparse
+import json
+import signal
+import socket
+import sys
+import time
+
+
+def udp(port=0, ip="0.0.0.0", reuseport=False):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+    if reuseport:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((ip, port))
+    return sock
+
+
+def echo(options):
+    sock = udp(options.port)
+    print("ready", flush=True)
+    while True:
+        data, sender = sock.recvfrom(65536)
+        sock.sendto(data, sender)
+
+
+def ask(options):
+    sock = udp(ip=options.source)
+    sock.settimeout(0.5)
+    for attempt in range(10):
+        question = b"ask %d" % attempt
+        sock.sendto(question, (options.ip, options.port))
+        try:
+            if sock.recvfrom(65536)[0].startswith(b"ask "):
+                print("answered")
+                return
+        except TimeoutError:
+            pass
+    print("silence")
+
+
+class Stop(Exception):
+    pass
+
+
+def stop(*_):
+    raise Stop
+
+
+def count(options):
+    counted = {"numbered": 0, "others": 0, "connections": 0}
+    if options.tcp:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("0.0.0.0", options.port))
+        sock.listen(512)
+    else:
+        sock = udp(options.port, reuseport=options.reuseport)
+    signal.signal(signal.SIGTERM, stop)
+    print("ready", flush=True)
+    try:
+        while True:
+            if options.tcp:
+                sock.accept()[0].close()
+                counted["connections"] += 1
+            elif sock.recvfrom(65536)[0].startswith(b"number "):
+                counted["numbered"] += 1
+            else:
+                counted["others"] += 1
+    except Stop:
+        pass
+    print(json.dumps(counted))
+
+
+def send(options):
+    sock = udp()
+    for number in range(options.count):
+        sock.sendto(b"number %d" % number, (options.ip, options.port))
+        if number % 20 == 19:
+            time.sleep(0.005)
+
+
+def connect(options):
+    for _ in range(options.count):
+        socket.create_connection((options.ip, options.port), timeout=10).close()
+        time.sleep(0.003)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    kinds = parser.add_subparsers(required=True)
+
+    def add(function, *numbers, ip=False):
+        kind = kinds.add_parser(function.__name__)
+        kind.set_defaults(run=function)
+        if ip:
+            kind.add_argument("ip")
+        for number in numbers:
+            kind.add_argument(number, type=int)
+        return kind
+
+    add(echo, "port")
+    add(ask, "port", ip=True).add_argument("--from", dest="source", default="0.0.0.0")
+    counter = add(count, "port")
+    counter.add_argument("--tcp", action="store_true")
+    counter.add_argument("--reuseport", action="store_true")
+    add(send, "port", "count", ip=True)
+    add(connect, "port", "count", ip=True)
+    options = parser.parse_args()
+    options.run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
