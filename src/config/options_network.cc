@@ -41,6 +41,7 @@ Complaint set_default_family(Config& config, std::string_view value) {
 }
 
 // More than this is a slip of the keyboard: every worker has buffers and sockets of its own.
+constexpr uint32_t kMaxWakeUpPause = 1000;
 constexpr uint64_t kMaxThreads = 1024;
 constexpr uint64_t kMaxSocketBuffer = 1U << 30;
 
@@ -119,6 +120,14 @@ constexpr Option kListeners[] = {
      .default_text = "0",
      .help = "Worker threads; 0 is one per core that the process may use (container limits count).",
      .apply = set_number<&Config::relay_threads, 0, kMaxThreads>},
+    {.name = "wake-up-moderation",
+     .origin = Origin::ours,
+     .placeholder = "MICROSECONDS",
+     .default_text = "200",
+     .help =
+         "A worker that is woken often for a few packets each lets them gather that long, which "
+         "saves much of its CPU time. Idle and saturated workers don't wait; 0 is never.",
+     .apply = set_number<&Config::wake_up_moderation_us, 0, kMaxWakeUpPause>},
 };
 
 constexpr Option kRelay[] = {

@@ -162,6 +162,7 @@ Result<void, std::string> Supervisor::prepare() {
     setup.proxied_listeners = std::move(listeners->of_worker[i].proxied);
     setup.proxy_limits.sources = config_.proxy_sources;
     setup.tls = tls_ ? tls_->context() : nullptr;
+    setup.wake_up_pause = std::chrono::microseconds(config_.wake_up_moderation_us);
     setup.stream_limits = make_stream_limits(config_, workers);
     setup.dtls_limits = make_dtls_limits(config_, workers);
     setup.directory = &directory_;

@@ -47,6 +47,7 @@ Worker::Worker(WorkerSetup setup)
       proxied_(
           loop_, client_counters_, std::move(setup.proxy_limits), [this] { return now().mono; },
           [this](net::AcceptedStream&& stream) { streams_.open(std::move(stream)); }),
+      moderator_(setup.wake_up_pause),
       mailbox_(kMailboxCapacity, [this] { doorbell_.ring(); }) {
   auto doorbell = loop_.make_doorbell([this] { on_mail(); });
   CHECK(doorbell.has_value());
@@ -92,10 +93,17 @@ void Worker::on_tick() {
 void Worker::run() {
   while (!stopping_) {
     loop_.run_turn(net::EventLoop::kForever);
+    const Duration pause = pause_after_turn();
     finish_turn();
+    if (pause > Duration::zero()) net::pause_thread(pause);
   }
   server_.kill(now(), {}, turn::CloseReason::server_stops, outbox_);
   finish_turn();
+}
+
+Duration Worker::pause_after_turn() {
+  if (!moderator_.enabled() || stopping_) return Duration::zero();
+  return moderator_.pause_after(now().mono, io_.counters().rx_datagrams.get());
 }
 
 const Now& Worker::now() {

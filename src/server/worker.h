@@ -19,6 +19,7 @@
 #include "server/proxied_streams.h"
 #include "server/stream_clients.h"
 #include "server/tcp_relays.h"
+#include "server/wake_up_moderator.h"
 #include "server/worker_message.h"
 #include "turn/outbox.h"
 #include "turn/server.h"
@@ -54,6 +55,7 @@ struct WorkerSetup {
   turn::ReplyBuckets* redirected_replies = nullptr;
   turn::CapacityPool* capacity_from_clients = nullptr;
   turn::CapacityPool* capacity_to_clients = nullptr;
+  Duration wake_up_pause{};  // See wake_up_moderator.h.
   WorkerLinks links;
 };
 
@@ -101,6 +103,7 @@ class Worker {
   void ask_for_key(turn::FetchKey& fetch);
   void move_link(turn::MoveLink& move);
   void finish_turn();
+  Duration pause_after_turn();
 
   // The time of this turn, read when it is first needed.
   const Now& now();
@@ -131,6 +134,7 @@ class Worker {
   bool now_is_known_ = false;
   bool stopping_ = false;
 
+  WakeUpModerator moderator_;
   net::Doorbell doorbell_;
   Mailbox<WorkerMessage> mailbox_;
   std::vector<net::Watch> watches_;
