@@ -66,6 +66,13 @@ size_t stranger_tail_size(const Request& request, const Core& core) {
   return size;
 }
 
+// A handler may have sent something of its own, such as the answer to a Connect that a Refresh
+// ends. That stands behind the room then, and nothing can go back.
+void give_back_unused(Outbox& out, ByteSpan room, size_t used) {
+  const bool is_latest = out.claim(0).data() == room.data() + room.size();
+  if (is_latest) out.give_back(room.size() - used);
+}
+
 // Room for one answer in the outbox, of which the unused part goes back.
 class Reply {
  public:
@@ -87,7 +94,7 @@ class Reply {
         request_.message.has_fingerprint() ? WithFingerprint::yes : WithFingerprint::as_configured,
         core_, builder_, who);
     const ByteView bytes = builder_.finish();
-    request_.out.give_back(room_.size() - bytes.size());
+    give_back_unused(request_.out, room_, bytes.size());
     if (bytes.empty()) {
       core_.counters.drop_outbox_full.add();
       return false;
@@ -97,7 +104,7 @@ class Reply {
     return true;
   }
 
-  void discard() { request_.out.give_back(room_.size()); }
+  void discard() { give_back_unused(request_.out, room_, 0); }
 
  private:
   const Request& request_;

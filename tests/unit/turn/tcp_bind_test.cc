@@ -203,6 +203,28 @@ TEST(TcpConnections, EndWithTheirAllocation) {
   EXPECT_EQ(core.count(&Counters::connections_opened), core.count(&Counters::connections_closed));
 }
 
+TEST(TcpConnections, OnTheirWayAreAnsweredBesideTheRefreshThatEndsThem) {
+  CoreDriver core;
+  TcpClient control(core);
+  control.open();
+  control.connect(kPeer);
+  TcpClient other(core, kData);
+  const testing::Bytes refresh =
+      control.sealed(Method::refresh, [](auto& b) { b.add_u32(AttributeType::lifetime, 0); });
+  const testing::Bytes binding = testing::make_request(Method::binding);
+  // All in one turn, so that what comes later must leave alone what came before.
+  core.out.clear();
+  core.server->on_client_packet(core.now, control.route, refresh, core.out);
+  core.server->on_client_packet(core.now, other.route, binding, core.out);
+  core.server->on_client_packet(core.now, other.route, binding, core.out);
+  std::vector<Method> methods;
+  for (const ToClient& message : core.out.to_client) {
+    methods.push_back(testing::parsed(message.head).method());
+  }
+  EXPECT_EQ(methods,
+            (std::vector{Method::connect, Method::refresh, Method::binding, Method::binding}));
+}
+
 TEST(TcpConnections, EndWhenTheAllocationExpires) {
   CoreDriver core;
   TcpClient control(core);
