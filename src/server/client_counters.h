@@ -22,10 +22,10 @@ struct ClientCounters {
   Counter drop_queue_full;    // Media that did not fit into the write queue.
   Counter drop_no_room;       // Records of DTLS clients that found no room to be decrypted to.
   Counter accept_no_descriptors;
-  Counter closed_unanswered;  // A ConnectionBind that the user store did not answer in time.
-  Counter streams_moved;      // To another worker (RFC 6062); each is opened anew there.
-  Counter streams_bound;      // To a connection with a peer (RFC 6062).
-  Counter pipes_slowed;       // How often one of those had to wait for bandwidth.
+  Counter closed_unanswered;      // A ConnectionBind that the user store did not answer in time.
+  Counter streams_moved;          // To another worker (RFC 6062); each is opened anew there.
+  Counter streams_bound;          // To a connection with a peer (RFC 6062).
+  Counter pipes_slowed;           // How often one of those had to wait for bandwidth.
   Counter proxy_headers;          // PROXY headers that were read.
   Counter proxy_source_refused;   // Connections to a PROXY port from a source that is not listed.
   Counter proxy_waiting_refused;  // Too many without a header at once.

@@ -8,8 +8,6 @@
 namespace turnpike::server {
 namespace {
 
-constexpr size_t kProxiedAcceptsPerTurn = 64;
-
 struct RefusalGate : LogGate {
   RefusalGate() : LogGate(seconds(60)) {}
 };
@@ -41,19 +39,9 @@ ProxiedStreams::ProxiedStreams(net::EventLoop& loop, ClientCounters& counters, P
 
 ProxiedStreams::~ProxiedStreams() = default;
 
-void ProxiedStreams::accept_from(const net::Fd& listener) {
-  for (size_t i = 0; i < kProxiedAcceptsPerTurn; ++i) {
-    auto accepted = net::accept_tcp(listener);
-    if (accepted) {
-      open(std::move(*accepted));
-      continue;
-    }
-    if (accepted.error() == net::AcceptError::try_next) continue;
-    if (accepted.error() == net::AcceptError::no_descriptors) {
-      counters_.accept_no_descriptors.add();
-    }
-    return;
-  }
+Accepting ProxiedStreams::accept_from(const net::Fd& listener) {
+  return accept_waiting(listener, counters_,
+                        [this](net::AcceptedStream&& accepted) { open(std::move(accepted)); });
 }
 
 void ProxiedStreams::open(net::AcceptedStream accepted) {

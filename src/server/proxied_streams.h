@@ -12,6 +12,7 @@
 #include "base/slab.h"
 #include "net/event_loop.h"
 #include "net/tcp.h"
+#include "server/accepting.h"
 #include "server/client_counters.h"
 
 namespace turnpike::server {
@@ -38,7 +39,7 @@ class ProxiedStreams {
   ProxiedStreams& operator=(const ProxiedStreams&) = delete;
 
   // Takes the connections that wait at a listening socket.
-  void accept_from(const net::Fd& listener);
+  Accepting accept_from(const net::Fd& listener);
   void on_tick();
 
   [[nodiscard]] size_t size() const { return waiting_.size(); }

@@ -11,7 +11,6 @@ namespace {
 
 // What one client may hand in before the others have their turn.
 constexpr size_t kReadSize = net::kTlsPlaintextMax;
-constexpr size_t kAcceptsPerTurn = 64;
 // A ConnectionBind that waits for the user store is forgotten after turn::kParkedLifetime; its
 // client then has to begin again, and hears of it by the end of its connection.
 constexpr seconds kPausedMax = turn::kParkedLifetime + seconds(1);
@@ -77,18 +76,8 @@ StreamClients::StreamClients(net::EventLoop& loop, const WorkerTurn& turn, Clien
 StreamClients::~StreamClients() = default;
 
 Accepting StreamClients::accept_from(const net::Fd& listener) {
-  for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
-    auto accepted = net::accept_tcp(listener);
-    if (accepted) {
-      open(std::move(*accepted));
-      continue;
-    }
-    if (accepted.error() == net::AcceptError::try_next) continue;
-    if (accepted.error() == net::AcceptError::none_waiting) break;
-    counters_.accept_no_descriptors.add();
-    return Accepting::pauses;
-  }
-  return Accepting::goes_on;
+  return accept_waiting(listener, counters_,
+                        [this](net::AcceptedStream&& accepted) { open(std::move(accepted)); });
 }
 
 void StreamClients::open(net::AcceptedStream accepted) {

@@ -12,6 +12,7 @@
 #include "net/event_loop.h"
 #include "net/tcp.h"
 #include "net/tls_channel.h"
+#include "server/accepting.h"
 #include "server/client_counters.h"
 #include "server/links.h"
 #include "server/source_counts.h"
@@ -29,10 +30,6 @@ struct StreamLimits {
   seconds frame_max{10};           // A frame that has begun must be complete by then.
   seconds without_allocation{60};  // max-allocate-timeout.
 };
-
-// Whether a listening socket is worth watching. Without descriptors it stays readable for ever, and
-// would take a core to tell so.
-enum class Accepting : uint8_t { goes_on, pauses };
 
 class StreamClients {
  public:

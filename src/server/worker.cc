@@ -59,11 +59,8 @@ Worker::Worker(WorkerSetup setup)
   for (uint32_t i = 0; i < udp_listeners_.size(); ++i) {
     watches_.push_back(loop_.watch(udp_listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
   }
-  for (const net::Fd& listener : proxied_listeners_) {
-    watches_.push_back(
-        loop_.watch(listener.get(), [this, &listener] { proxied_.accept_from(listener); }));
-  }
   tcp_watches_.resize(tcp_listeners_.size());
+  proxied_watches_.resize(proxied_listeners_.size());
   watch_tcp_listeners();
   watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
 }
@@ -77,6 +74,14 @@ void Worker::watch_tcp_listeners() {
     if (tcp_watches_[i]) continue;
     tcp_watches_[i] = loop_.watch(tcp_listeners_[i].get(), [this, i] {
       if (streams_.accept_from(tcp_listeners_[i]) == Accepting::pauses) tcp_watches_[i].reset();
+    });
+  }
+  for (size_t i = 0; i < proxied_listeners_.size(); ++i) {
+    if (proxied_watches_[i]) continue;
+    proxied_watches_[i] = loop_.watch(proxied_listeners_[i].get(), [this, i] {
+      if (proxied_.accept_from(proxied_listeners_[i]) == Accepting::pauses) {
+        proxied_watches_[i].reset();
+      }
     });
   }
 }

@@ -85,6 +85,7 @@ class Worker {
   WorkerTurn turn();
   void on_listener_readable(uint32_t index);
   // Watches the TCP listeners that are not watched, until they pause again.
+  // Those that are not watched already.
   void watch_tcp_listeners();
   void on_relay_readable(turn::RelayId relay);
   void on_tick();
@@ -138,7 +139,9 @@ class Worker {
   net::Doorbell doorbell_;
   Mailbox<WorkerMessage> mailbox_;
   std::vector<net::Watch> watches_;
-  std::vector<net::Watch> tcp_watches_;  // Of tcp_listeners_, in their order.
+  // Of tcp_listeners_ and proxied_listeners_, in their order.
+  std::vector<net::Watch> tcp_watches_;
+  std::vector<net::Watch> proxied_watches_;
 };
 
 }  // namespace turnpike::server

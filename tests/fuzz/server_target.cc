@@ -69,7 +69,20 @@ class Session {
     options.workers = 2;
     options.settings.quota = {3, 5};
     options.settings.classic_stun = true;
+    options.settings.discovery = square();
     return options;
+  }
+  // The clients' server address with a second one and a second port (RFC 5780).
+  static std::shared_ptr<const turn::BehaviorDiscovery> square() {
+    auto discovery = std::make_shared<turn::BehaviorDiscovery>();
+    discovery->rfc5780 = true;
+    turn::AddressSquare& made = discovery->squares.emplace_back();
+    for (uint32_t i = 0; i < made.corners.size(); ++i) {
+      const Endpoint local = {testing::ip(i / 2 == 0 ? "192.0.2.1" : "192.0.2.2"),
+                              static_cast<uint16_t>(3478 + i % 2)};
+      made.corners.at(i) = {local, local, {100 + i, 0}};
+    }
+    return discovery;
   }
 
   CoreClient& client() { return clients_[source_.u8() % kClients]; }
@@ -264,6 +277,18 @@ class Session {
   void send(CoreClient& who, ByteView packet) {
     ++sent_;
     core_.client_packet(who.route, packet);
+    for (const testing::Received& answer : core_.to_client) check_redirected(who, packet, answer);
+  }
+  // RFC 5780's RESPONSE-PORT: an answer to another port stays at the address that asked, and has no
+  // more bytes than the request or the bare answer.
+  static void check_redirected(const CoreClient& who, ByteView packet,
+                               const testing::Received& answer) {
+    const Endpoint& asker = who.route.tuple.client;
+    const auto message = stun::MessageView::parse(answer.bytes);
+    if (!message || message->method() != Method::binding || answer.client == asker) return;
+    constexpr size_t kBareWithFingerprint = 20 + 24 + 8;
+    CHECK(answer.client.ip == asker.ip);
+    CHECK(answer.bytes.size() <= std::max(packet.size(), kBareWithFingerprint));
   }
 
   void from_network() {
