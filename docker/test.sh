@@ -55,6 +55,11 @@ mirror() {
 }
 
 base_image() {
+  # The store remembers where it stands; one that was moved is of no use.
+  podman "${STORAGE[@]}" images > /dev/null 2>&1 || {
+    umount "$PLACE/store/overlay" 2> /dev/null
+    rm -rf --one-file-system "$PLACE/store" "$PLACE/run"
+  }
   image inspect "$BASE" > /dev/null 2>&1 && return 0
   local root=$WORK/base
   debootstrap --variant=minbase bookworm "$root" "$(mirror)" || return 1
