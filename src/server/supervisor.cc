@@ -103,6 +103,8 @@ Supervisor::Supervisor(config::Config config)
 Result<std::unique_ptr<Supervisor>, std::string> Supervisor::start(config::Config config) {
   std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config)));
   if (auto prepared = supervisor->prepare(); !prepared) return unexpected(prepared.error());
+  // Before anybody is answered: who has seen an answer may send a signal.
+  supervisor->watch_signals();
   supervisor->start_threads();
   return supervisor;
 }
@@ -248,7 +250,6 @@ Supervisor::~Supervisor() {
 }
 
 void Supervisor::run() {
-  watch_signals();
   watch_addresses();
   watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
   if (alternates_) alternates_->start();
