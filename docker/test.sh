@@ -8,6 +8,7 @@
 #   docker/test.sh --run     the image that was built last
 TEST_SERVER=${TEST_SERVER:-none}
 . "$(dirname "$0")/../tests/interop/lib.sh"
+# shellcheck disable=SC2034  # lib.sh names the cases after it.
 SCRIPT=docker
 PLACE=$ROOT/build/docker
 BASE=docker.io/library/debian:bookworm-slim IMAGE=localhost/turnpike:test
@@ -158,7 +159,7 @@ print(turn["username"], turn["credential"], turn["urls"][0])'
 }
 
 # Private addresses stand for the Internet here.
-OPEN=(--allowed-peer-ip=$CLIENT_IP)
+OPEN=("--allowed-peer-ip=$CLIENT_IP")
 
 first_start() {
   local user password url
