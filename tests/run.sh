@@ -6,13 +6,13 @@ ROOT=$PWD
 LOGS=$ROOT/build/logs
 
 # The sections in their order, what they need built, and after how many seconds they count as hanging.
-SECTIONS=(format unit memory tidy vectors sim corpus tsan fuzz loopback interop attacks browser docker quickstart lint)
+SECTIONS=(format unit memory tidy vectors sim corpus tsan fuzz loopback interop attacks netns browser docker quickstart lint)
 FULL_SECTIONS=(bare-root)
 declare -A NEEDS=([unit]=asan [memory]=release [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=fuzz
-  [loopback]="asan release" [interop]=asan [attacks]="asan release" [browser]=asan
+  [loopback]="asan release" [interop]=asan [attacks]="asan release" [netns]="asan release" [browser]=asan
   [quickstart]=release)
 declare -A LIMIT=([format]=120 [unit]=600 [memory]=120 [tidy]=120 [vectors]=120 [sim]=600 [corpus]=300 [tsan]=600 [fuzz]=600
-  [loopback]=600 [interop]=600 [attacks]=600 [browser]=600 [docker]=2400 [quickstart]=900 [lint]=900 [bare-root]=5400)
+  [loopback]=600 [interop]=600 [attacks]=600 [netns]=1800 [browser]=600 [docker]=2400 [quickstart]=900 [lint]=900 [bare-root]=5400)
 declare -A ABOUT=(
   [format]="clang-format on every C++ file"
   [unit]="unit tests, under ASAN and UBSAN"
@@ -26,6 +26,7 @@ declare -A ABOUT=(
   [loopback]="the real server on loopback: life cycle, signals, users"
   [interop]="turnutils, aioice and libnice through the server"
   [attacks]="attacks on the server, from outside, by a second implementation of STUN"
+  [netns]="the embedded client behind NATs of every kind, in network namespaces (needs root)"
   [browser]="calls of Chromium and Firefox, relay to relay (needs root)"
   [docker]="the image: built and run by buildah and podman (needs root)"
   [quickstart]="etc/quickstart.sh, from database to a relayed packet"
@@ -35,7 +36,7 @@ declare -A ABOUT=(
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev libsqlite3-dev libfmt-dev libspdlog-dev
   libexpected-dev libboost-program-options-dev libgtest-dev libgmock-dev)
 TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
-  iproute2 util-linux procps git stun-client chromium firefox-esr libnss3-tools
+  iproute2 nftables conntrack util-linux procps git stun-client stun-server chromium firefox-esr libnss3-tools
   buildah podman runc containernetworking-plugins iptables debootstrap python3-yaml)
 
 usage() {
@@ -84,6 +85,9 @@ install_packages() {
   # Only its client tools are wanted: its server would take the very port that ours is for.
   case " ${missing[*]} " in
     *" coturn "*) [ -d /run/systemd/system ] && as_root systemctl mask coturn.service ;;
+  esac
+  case " ${missing[*]} " in
+    *" stun-server "*) [ -d /run/systemd/system ] && as_root systemctl mask stun-server.service ;;
   esac
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq > "$LOGS/packages.log" 2>&1 &&
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
@@ -331,6 +335,13 @@ section_browser() {
 }
 
 section_docker() { PROGRAM_LIMIT=$(full && echo 4800 || echo 2300) run_scripts docker/test.sh; }
+
+section_netns() {
+  exec 3>&1
+  use_server asan
+  if full; then export PROGRAM_LIMIT=7000; else export PROGRAM_LIMIT=1500; fi
+  run_scripts tests/netns/*_test.py
+}
 
 section_quickstart() { run_scripts tests/quickstart_test.sh; }
 section_bare-root() { PROGRAM_LIMIT=5300 run_scripts tests/bare_root.sh; }

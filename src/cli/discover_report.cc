@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/json_text.h"
-
 namespace turnpike::cli {
 
 using client::DiscoveryReport;
@@ -11,19 +9,6 @@ using client::DiscoveryVerdict;
 using client::ServerReport;
 
 namespace {
-
-std::string with_port(const std::string& ip, uint16_t port) {
-  const bool v6 = ip.find(':') != std::string::npos;
-  return v6 ? fmt::format("[{}]:{}", ip, port) : fmt::format("{}:{}", ip, port);
-}
-
-std::string json_answer(const PublishedAddress& address) {
-  return fmt::format(
-      R"({{"ip": {}, "port": {}, "local_ip": {}, "local_port": {}, "transport": "{}", )"
-      R"("translated": {}}})",
-      json_string(address.ip), address.port, json_string(address.local_ip), address.local_port,
-      address.tcp ? "tcp" : "udp", address.translated);
-}
 
 std::string port_words(const client::DiscoveryOptions& options) {
   const bool tcp = options.transport == client::ProbeTransport::tcp;
@@ -74,32 +59,6 @@ DiscoverProblem explain_in_use(const DiscoveryReport& report,
 }
 
 }  // namespace
-
-std::optional<AnswerFormat> parse_answer_format(std::string_view text) {
-  if (text == "port") return AnswerFormat::port;
-  if (text == "ip") return AnswerFormat::ip;
-  if (text == "both") return AnswerFormat::both;
-  if (text == "json") return AnswerFormat::json;
-  if (text == "env") return AnswerFormat::env;
-  return {};
-}
-
-std::string format_answer(const PublishedAddress& address, AnswerFormat format) {
-  switch (format) {
-    case AnswerFormat::port:
-      return std::to_string(address.port);
-    case AnswerFormat::ip:
-      return address.ip;
-    case AnswerFormat::both:
-      return with_port(address.ip, address.port);
-    case AnswerFormat::json:
-      return json_answer(address);
-    case AnswerFormat::env:
-      return fmt::format("SERVER_IP={}\nSERVER_ADDR={}\nSERVER_PORT={}\nSERVER_PUBLIC_PORT={}",
-                         address.ip, address.ip, address.local_port, address.port);
-  }
-  return {};
-}
 
 DiscoverProblem explain(const DiscoveryReport& report, const client::DiscoveryOptions& options) {
   switch (report.verdict) {

@@ -1,8 +1,7 @@
-// What `turnpike discover` found, as text: the answer for standard output, and what went wrong and
-// what to do about it for standard error.
+// What `turnpike discover` found, in words for standard error: what went wrong, and what to do
+// about it.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "client/discovery.h"
@@ -20,24 +19,6 @@ enum class DiscoverExit : uint8_t {
   endpoint_dependent = 6,
   unconfirmed = 7,
 };
-
-enum class AnswerFormat : uint8_t { port, ip, both, json, env };
-std::optional<AnswerFormat> parse_answer_format(std::string_view text);
-
-// One mapping, as it is published. What the environment says goes over what was found.
-struct PublishedAddress {
-  std::string ip;  // Or a name that the user gave.
-  uint16_t port = 0;
-  std::string local_ip;
-  uint16_t local_port = 0;
-  bool tcp = false;
-  bool translated = true;
-
-  friend bool operator==(const PublishedAddress&, const PublishedAddress&) = default;
-};
-
-// Without a final line feed.
-std::string format_answer(const PublishedAddress& address, AnswerFormat format);
 
 struct DiscoverProblem {
   DiscoverExit exit_code;

@@ -1,0 +1,48 @@
+#include "nat/publisher.h"
+
+#include "nat/file_update.h"
+#include "nat/hook.h"
+
+namespace turnpike::nat {
+
+Result<Publisher::Outcome, std::string> Publisher::publish(const PublishedAddress& address) {
+  hook_problem_.clear();
+  if (last_ == address) return Outcome::unchanged;
+  if (!is_plain_host(address.ip)) {
+    return unexpected("'" + address.ip + "' is neither an IP address nor a host name");
+  }
+  bool changed = true;
+  if (!settings_.file.empty()) {
+    const Missing missing = can_create(settings_.form) ? Missing::is_empty : Missing::is_error;
+    const auto updated = update_file(settings_.file, missing, [&](const std::string& text) {
+      return fill_in(settings_.form, text, address);
+    });
+    if (!updated) return unexpected(updated.error());
+    // A file that says it already was published by somebody, us before a restart for example.
+    changed = *updated || last_.has_value();
+  }
+  last_ = address;
+  if (!changed) return Outcome::unchanged;
+  if (!settings_.hook.empty()) run(address);
+  return Outcome::published;
+}
+
+void Publisher::run(const PublishedAddress& address) {
+  const std::vector<std::string> variables = {
+      "SERVER_IP=" + address.ip,
+      "SERVER_ADDR=" + address.ip,
+      "SERVER_PORT=" + std::to_string(address.local_port),
+      "SERVER_PUBLIC_PORT=" + std::to_string(address.port),
+      "PUBLIC_ADDRESS=" + format_answer(address, AnswerFormat::both),
+      "LOCAL_IP=" + address.local_ip,
+      std::string("TRANSPORT=") + (address.tcp ? "tcp" : "udp"),
+  };
+  const auto code = run_hook(settings_.hook, variables, settings_.hook_patience);
+  if (!code) {
+    hook_problem_ = code.error();
+  } else if (*code != 0) {
+    hook_problem_ = "ended with exit code " + std::to_string(*code);
+  }
+}
+
+}  // namespace turnpike::nat

@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+"""A TURN client and a plain peer that run inside a bed, each behind a NAT of its own.
+
+    relay_client.py relay SERVER PORT PEER-IP COUNT   allocates, permits the peer's public address, prints the relayed
+                                                      address and answers what comes; `relayed N of COUNT` at the end
+    relay_client.py peer IP PORT COUNT                sends to the relayed address until each datagram is answered
+    relay_client.py both SERVER PORT COUNT            as `relay`, but takes the peer's relayed address from its input
+"""
+
+import os
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+from stunlib import Client, data_of  # noqa: E402
+
+PATIENCE = 15
+
+
+def answer_all(client, count):
+    answered = set()
+    deadline = time.monotonic() + PATIENCE
+    while len(answered) < count and time.monotonic() < deadline:
+        datagram = client.take(1.0)
+        if datagram is None:
+            continue
+        sender, payload = data_of(datagram)
+        if payload.startswith(b"question "):
+            client.send_to(*sender, b"answer " + payload[9:])
+            answered.add(payload)
+    # Whoever asks again has not had its answer yet.
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        datagram = client.take(0.5)
+        if datagram is not None:
+            sender, payload = data_of(datagram)
+            if payload.startswith(b"question "):
+                client.send_to(*sender, b"answer " + payload[9:])
+    return len(answered)
+
+
+def ask_all(send, take, count):
+    missing = set(range(count))
+    deadline = time.monotonic() + PATIENCE
+    while missing and time.monotonic() < deadline:
+        for number in sorted(missing):
+            send(b"question %d" % number)
+        end = time.monotonic() + 0.5
+        while missing and time.monotonic() < end:
+            payload = take(end - time.monotonic())
+            if payload and payload.startswith(b"answer "):
+                missing.discard(int(payload[7:]))
+    return count - len(missing)
+
+
+def relay(server, port, peer_ip, count):
+    client = Client((server, int(port)), b"u", b"p")
+    address = client.relayed()
+    if client.permit((peer_ip, 0)).code:
+        raise SystemExit("the permission was refused")
+    print("%s %d" % address[:2], flush=True)
+    print("relayed %d of %s" % (answer_all(client, int(count)), count), flush=True)
+
+
+def peer(ip, port, count):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    target = (ip, int(port))
+
+    def take(wait):
+        sock.settimeout(max(wait, 0.01))
+        try:
+            data, sender = sock.recvfrom(65536)
+        except (TimeoutError, ConnectionRefusedError):
+            return None
+        return data if sender == target else None
+    print("answered %d of %s" % (ask_all(lambda data: sock.sendto(data, target), take, int(count)), count), flush=True)
+
+
+def both(server, port, count, role):
+    client = Client((server, int(port)), b"u", b"p")
+    address = client.relayed()
+    print("%s %d" % address[:2], flush=True)
+    ip, other_port = sys.stdin.readline().split()
+    if client.permit((ip, 0)).code:
+        raise SystemExit("the permission was refused")
+    if role == "answer":
+        print("relayed %d of %s" % (answer_all(client, int(count)), count), flush=True)
+        return
+
+    def take(wait):
+        datagram = client.take(wait)
+        return data_of(datagram)[1] if datagram else None
+    done = ask_all(lambda data: client.send_to(ip, int(other_port), data), take, int(count))
+    print("answered %d of %s" % (done, count), flush=True)
+
+
+if __name__ == "__main__":
+    {"relay": relay, "peer": peer, "both": both}[sys.argv[1]](*sys.argv[2:])
