@@ -1,6 +1,6 @@
 #include "cli/nat_options.h"
 
-#include "client/default_servers.h"
+#include "base/default_stun_servers.h"
 
 namespace turnpike::cli {
 namespace {
@@ -9,7 +9,7 @@ namespace po = boost::program_options;
 
 Problem take_servers(const ParsedOptions& given, client::DiscoveryOptions& options) {
   if (!given.has("server")) {
-    for (const std::string_view text : client::kDefaultServers) {
+    for (const std::string_view text : kDefaultStunServers) {
       options.servers.push_back(*client::ServerName::parse(text));
     }
     return {};

@@ -45,6 +45,10 @@ enum class DefaultFamily : uint8_t {
   keep,  // That of the client's own address.
 };
 
+// As the option table has them.
+std::vector<std::string> default_external_ip_stun();
+std::vector<std::string> default_external_ip_http();
+
 struct Config {
   // Listeners.
   std::vector<Ip> listening_ips;       // Empty: every address; 0.0.0.0 and :: mean all of a family.
@@ -81,7 +85,12 @@ struct Config {
   // Relayed addresses.
   std::vector<Ip> relay_ips;  // Empty: chosen per allocation from where the client came in.
   std::vector<ExternalIp>
-      external_ips;  // In the order given; at most one without `local` a family.
+      external_ips;               // In the order given; at most one without `local` a family.
+  bool external_ip_auto = false;  // Found and followed instead, by these ways in this order:
+  std::vector<std::string> external_ip_stun = default_external_ip_stun();  // HOST[:PORT]
+  bool external_ip_metadata = true;
+  std::vector<std::string> external_ip_http = default_external_ip_http();  // http:// URLs.
+  uint32_t external_ip_interval_s = 60;
   uint16_t min_port = 49152;
   uint16_t max_port = 65535;
   DefaultFamily allocation_default_address_family = DefaultFamily::v4;

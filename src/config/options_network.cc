@@ -6,8 +6,17 @@
 namespace turnpike::config {
 namespace {
 
+constexpr std::string_view kExternalIpStun =
+    "stun.cloudflare.com:3478,stun.l.google.com:19302,stun.nextcloud.com:3478";
+constexpr std::string_view kExternalIpHttp = "http://checkip.amazonaws.com/,http://api.ipify.org/";
+
 Complaint add_external_ip(Config& config, std::string_view value) {
-  constexpr const char* kForm = "must be ADDRESS or PUBLIC/PRIVATE, of IP addresses (not names)";
+  if (value == "auto") {
+    config.external_ip_auto = true;
+    return {};
+  }
+  constexpr const char* kForm =
+      "must be auto, ADDRESS, or PUBLIC/PRIVATE, of IP addresses (not names)";
   const size_t slash = value.find('/');
   const auto external = Ip::parse(value.substr(0, slash));
   if (!external) return kForm;
@@ -17,6 +26,43 @@ Complaint add_external_ip(Config& config, std::string_view value) {
     if (!entry.local) return kForm;
   }
   config.external_ips.push_back(entry);
+  return {};
+}
+
+// Lists that may be empty, which an empty value could not say.
+std::vector<std::string> split_list(std::string_view value) {
+  std::vector<std::string> list;
+  if (value == "none") return list;
+  while (true) {
+    const size_t comma = value.find(',');
+    list.emplace_back(value.substr(0, comma));
+    if (comma == std::string_view::npos) return list;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+template <auto Member>
+Complaint set_list(Config& config, std::string_view value) {
+  const std::vector<std::string> list = split_list(value);
+  for (const std::string& entry : list) {
+    if (entry.empty() || entry.find_first_of(" \t/") != std::string::npos) {
+      return "must be none, or HOST[:PORT] with commas between";
+    }
+  }
+  config.*Member = list;
+  return {};
+}
+
+template <auto Member>
+Complaint set_urls(Config& config, std::string_view value) {
+  const std::vector<std::string> list = split_list(value);
+  for (const std::string& entry : list) {
+    if (!entry.starts_with("http://") || entry.size() < 8 ||
+        entry.find_first_of(" \t\r\n") != std::string::npos) {
+      return "must be none, or URLs that begin with http://, with commas between";
+    }
+  }
+  config.*Member = list;
   return {};
 }
 
@@ -144,8 +190,35 @@ constexpr Option kRelay[] = {
      .repeat = Repeat::append,
      .placeholder = "PUBLIC[/PRIVATE]",
      .help = "Public address to tell clients behind 1:1 NAT, for one private address or for every "
-             "relay address of its family; may be repeated.",
+             "relay address of its family; may be repeated. auto: the server finds its IPv4 "
+             "address and follows changes.",
      .apply = add_external_ip},
+    {.name = "external-ip-stun",
+     .origin = Origin::ours,
+     .placeholder = "HOST[:PORT],...|none",
+     .default_text = kExternalIpStun,
+     .help = "STUN servers that external-ip=auto asks first.",
+     .apply = set_list<&Config::external_ip_stun>},
+    {.name = "external-ip-metadata",
+     .argument = Argument::flag,
+     .origin = Origin::ours,
+     .default_text = "on",
+     .help = "external-ip=auto asks the metadata service of the cloud (169.254.169.254), if STUN "
+             "does not answer.",
+     .apply = set_flag<&Config::external_ip_metadata>},
+    {.name = "external-ip-http",
+     .origin = Origin::ours,
+     .placeholder = "URL,...|none",
+     .default_text = kExternalIpHttp,
+     .help = "Pages (http:// only) that hold nothing but the address of who asks, for "
+             "external-ip=auto when nothing else answers.",
+     .apply = set_urls<&Config::external_ip_http>},
+    {.name = "external-ip-interval",
+     .origin = Origin::ours,
+     .placeholder = "SECONDS",
+     .default_text = "60",
+     .help = "How often external-ip=auto looks for a change.",
+     .apply = set_number<&Config::external_ip_interval_s, 1, 86400>},
     {.name = "min-port",
      .placeholder = "PORT",
      .default_text = "49152",
@@ -181,6 +254,13 @@ constexpr Option kRelay[] = {
 };
 
 }  // namespace
+
+std::vector<std::string> default_external_ip_stun() {
+  return split_list(kExternalIpStun);
+}
+std::vector<std::string> default_external_ip_http() {
+  return split_list(kExternalIpHttp);
+}
 
 std::span<const Option> listener_options() {
   return kListeners;

@@ -154,6 +154,22 @@ void check_external_ip(const Config& config, size_t index, Remarks& remarks) {
   }
 }
 
+void check_external_ip_auto(const Config& config, Remarks& remarks) {
+  if (!config.external_ip_auto) return;
+  if (!config.external_ips.empty()) {
+    remarks.error("external-ip", "external-ip=auto excludes addresses: give it alone");
+  }
+  if (config.rfc5780) {
+    remarks.error("external-ip",
+                  "external-ip=auto finds one address, and rfc5780 needs two that are known: write "
+                  "external-ip=PUBLIC/PRIVATE for each");
+  }
+  if (config.external_ip_stun.empty() && config.external_ip_http.empty() &&
+      !config.external_ip_metadata) {
+    remarks.error("external-ip", "external-ip=auto has nobody to ask: all of its ways are off");
+  }
+}
+
 void check_who_may(const LoadResult& result, Remarks& remarks) {
   const Config& config = result.config;
   if (config.no_auth) {
@@ -303,6 +319,7 @@ void validate(LoadResult& result) {
   for (size_t i = 0; i < result.config.external_ips.size(); ++i) {
     check_external_ip(result.config, i, remarks);
   }
+  check_external_ip_auto(result.config, remarks);
   check_who_may(result, remarks);
   check_secrets(result, remarks);
   check_lifetimes(result.config, remarks);

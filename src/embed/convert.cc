@@ -1,6 +1,6 @@
 #include "embed/convert.h"
 
-#include "client/default_servers.h"
+#include "base/default_stun_servers.h"
 
 namespace turnpike::embed {
 namespace {
@@ -94,7 +94,7 @@ Status status_of(const client::NatReport& report) {
 Result<client::DiscoveryOptions, std::string> to_options(const discovery::Options& options) {
   client::DiscoveryOptions out;
   if (options.servers.empty()) {
-    for (const std::string_view text : client::kDefaultServers) {
+    for (const std::string_view text : kDefaultStunServers) {
       out.servers.push_back(*client::ServerName::parse(text));
     }
   }

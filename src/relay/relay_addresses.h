@@ -37,6 +37,9 @@ class RelayAddresses {
   // After a change of the interfaces.
   void use(std::shared_ptr<const net::HostAddresses> host) { host_ = std::move(host); }
 
+  // After a change of the public address; what is open keeps the old one.
+  void use(std::vector<ExternalIp> external_ips) { external_ips_ = std::move(external_ips); }
+
   // Fills `out` with the addresses to try, best first. `turn` rotates a configured list, so that
   // its addresses share the load.
   void choose(const turn::OpenRequest& request, size_t turn, std::vector<Ip>& out) const;

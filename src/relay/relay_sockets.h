@@ -59,6 +59,7 @@ class RelaySockets final : public turn::RelayPorts {
 
   // After a change of the interfaces.
   void use(std::shared_ptr<const net::HostAddresses> host) { addresses_.use(std::move(host)); }
+  void use(std::vector<ExternalIp> external_ips) { addresses_.use(std::move(external_ips)); }
 
  private:
   struct Entry {

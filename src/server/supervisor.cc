@@ -181,6 +181,10 @@ Result<void, std::string> Supervisor::prepare() {
   auto bell = loop_.make_doorbell([this] { stopping_ = true; });
   if (!bell) return unexpected(std::string("out of file descriptors"));
   stop_bell_ = std::move(*bell);
+  if (config_.external_ip_auto) {
+    // Until the address is known an Allocate would be told a wrong one.
+    post_to_all([] { return SetAdmission{turn::Admission::closed}; });
+  }
   return prepare_alternates();
 }
 
@@ -251,10 +255,12 @@ Supervisor::~Supervisor() {
 
 void Supervisor::run() {
   watch_addresses();
+  follow_external_address();
   watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
   if (alternates_) alternates_->start();
   while (!stopping_) loop_.run_turn(net::EventLoop::kForever);
   watches_.clear();
+  external_address_.reset();
   log_info("stopping", {{"allocations", allocations()}});
 }
 
@@ -283,6 +289,31 @@ void Supervisor::watch_addresses() {
   }));
 }
 
+void Supervisor::follow_external_address() {
+  if (!config_.external_ip_auto) return;
+  external_address_ = std::make_unique<ExternalAddress>(
+      loop_,
+      ExternalAddressSettings{.stun = config_.external_ip_stun,
+                              .metadata = config_.external_ip_metadata,
+                              .http = config_.external_ip_http,
+                              .interval = seconds(config_.external_ip_interval_s)},
+      [this](const std::optional<Ip>& ip) { on_external_address(ip); });
+}
+
+void Supervisor::on_external_address(const std::optional<Ip>& ip) {
+  config_.external_ips.clear();
+  // An address that is one of ours needs no other name.
+  if (ip && host_->find(*ip) == nullptr) config_.external_ips.push_back({*ip, std::nullopt});
+  if (!ip) {
+    log_warning("external_ip_unknown",
+                {{"reason", "nobody could tell the public address; clients are told local ones"}});
+  }
+  post_to_all([this] { return NewExternalIps{make_relay_settings(config_).external_ips}; });
+  const auto settings = make_settings();
+  post_to_all([&settings] { return NewSettings{settings}; });
+  if (!draining_) post_to_all([] { return SetAdmission{turn::Admission::open}; });
+}
+
 void Supervisor::on_addresses_changed() {
   auto host = net::HostAddresses::read();
   if (!host) {
@@ -294,6 +325,7 @@ void Supervisor::on_addresses_changed() {
   post_to_all([&settings] { return NewSettings{settings}; });
   post_to_all([this] { return NewHostAddresses{host_}; });
   log_info("addresses_changed", {{"addresses", host_->addresses.size()}});
+  if (external_address_) external_address_->look();
 }
 
 void Supervisor::reload_certificates() {

@@ -14,6 +14,7 @@
 #include "net/interfaces.h"
 #include "relay/reservations.h"
 #include "server/alternates.h"
+#include "server/external_address.h"
 #include "server/tls_keeper.h"
 #include "server/worker.h"
 #include "turn/relay_directory.h"
@@ -45,6 +46,9 @@ class Supervisor {
 
   Result<void, std::string> prepare_alternates();
   void on_addresses_changed();
+  // external-ip=auto. Allocations wait for the first call.
+  void follow_external_address();
+  void on_external_address(const std::optional<Ip>& ip);
   // Certificates anew, for connections to come; the old ones stay when the new ones are no good.
   void reload_certificates();
   // The context that the keeper has now is for connections to come.
@@ -83,6 +87,7 @@ class Supervisor {
   net::Doorbell stop_bell_;
   std::optional<net::AddressChanges> address_changes_;
   std::vector<net::Watch> watches_;
+  std::unique_ptr<ExternalAddress> external_address_;
   bool stopping_ = false;
   bool draining_ = false;
 };

@@ -267,6 +267,7 @@ void Worker::on_message(WorkerMessage& message) {
           [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
           [this](NewAlternates& m) { server_.use_alternates(std::move(m.alternates)); },
           [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
+          [this](NewExternalIps& m) { relays_.use(std::move(m.external_ips)); },
           [this](const Stop&) { stopping_ = true; }},
       message);
   // Answers may view what the letter holds.

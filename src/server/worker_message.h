@@ -10,6 +10,7 @@
 #include "auth/user_store.h"
 #include "net/interfaces.h"
 #include "net/tls_context.h"
+#include "relay/relay_addresses.h"
 #include "server/stream_handover.h"
 #include "turn/server.h"
 
@@ -47,6 +48,10 @@ struct SetAdmission {
 struct NewHostAddresses {
   std::shared_ptr<const net::HostAddresses> host;
 };
+// Relayed addresses are told as these from now on.
+struct NewExternalIps {
+  std::vector<relay::ExternalIp> external_ips;
+};
 // For connections to come.
 struct NewTlsContext {
   std::shared_ptr<const net::TlsContext> tls;
@@ -59,6 +64,6 @@ struct Stop {};
 
 using WorkerMessage =
     std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, AdoptStream, SetAdmission,
-                 NewHostAddresses, NewTlsContext, NewAlternates, Stop>;
+                 NewHostAddresses, NewExternalIps, NewTlsContext, NewAlternates, Stop>;
 
 }  // namespace turnpike::server

@@ -25,7 +25,8 @@ RelayDirectory::~RelayDirectory() {
 
 const RelayDirectory::Address* RelayDirectory::address_of(const Ip& ip) const {
   const size_t count = count_.load(std::memory_order_acquire);
-  for (size_t i = 0; i < count; ++i) {
+  // The newest first: where the external address has changed the local one stands in several.
+  for (size_t i = count; i-- > 0;) {
     if (addresses_[i].external == ip || addresses_[i].local == ip) return &addresses_[i];
   }
   return nullptr;

@@ -5,15 +5,17 @@
                                                       address and answers what comes; `relayed N of COUNT` at the end
     relay_client.py peer IP PORT COUNT                sends to the relayed address until each datagram is answered
     relay_client.py both SERVER PORT COUNT            as `relay`, but takes the peer's relayed address from its input
+    relay_client.py state SERVER PORT                 JSON: is Binding answered, and what does an Allocate get?
 """
 
+import json
 import os
 import socket
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from stunlib import Client, data_of  # noqa: E402
+from stunlib import (BINDING, XOR_RELAYED_ADDRESS, Client, Timeout, build, data_of)  # noqa: E402
 
 PATIENCE = 15
 
@@ -95,5 +97,22 @@ def both(server, port, count, role):
     print("answered %d of %s" % (done, count), flush=True)
 
 
+def state(server, port):
+    told = {"binding": False, "relayed": None, "error": 0}
+    client = Client((server, int(port)), b"u", b"p")
+    txid = os.urandom(12)
+    try:
+        client.ask(build(BINDING, 0, [], txid), txid, tries=2, timeout=0.3)
+        told["binding"] = True
+        answer = client.allocate()
+        told["error"] = answer.code
+        if answer.code == 0:
+            told["relayed"] = answer.address(XOR_RELAYED_ADDRESS)[0]
+            client.refresh(0)
+    except (Timeout, OSError):
+        pass
+    print(json.dumps(told))
+
+
 if __name__ == "__main__":
-    {"relay": relay, "peer": peer, "both": both}[sys.argv[1]](*sys.argv[2:])
+    {"relay": relay, "peer": peer, "both": both, "state": state}[sys.argv[1]](*sys.argv[2:])

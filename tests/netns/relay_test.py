@@ -20,6 +20,8 @@ KINDS = {
     "symmetric": lambda: Nat("apd", "apd"),
 }
 COUNT = 20
+# Addresses for documentation are no peers by default.
+PEERS = "--allowed-peer-ip=203.0.113.0-203.0.113.255"
 
 
 def start(the_bed, role, *arguments):
@@ -63,7 +65,7 @@ def declare(client_kind, peer_kind):
     @case("client behind %s, peer behind %s" % (client_kind, peer_kind))
     def _():
         with Bed(KINDS[client_kind](), KINDS[peer_kind]()) as the_bed:
-            FarSide(the_bed).ours()
+            FarSide(the_bed).ours(bed.SINGLE, PEERS)
             for _ in range(RUNS):
                 plain_peer(the_bed)
             relay_to_relay(the_bed)
@@ -77,7 +79,7 @@ for _client in KINDS:
 @case("client and peer behind two NATs each")
 def _():
     with Bed(Nat("ei", "apd", preserve=True), Nat("apd", "apd"), double=Nat("apd", "apd")) as the_bed:
-        FarSide(the_bed).ours()
+        FarSide(the_bed).ours(bed.SINGLE, PEERS)
         plain_peer(the_bed)
         relay_to_relay(the_bed)
 

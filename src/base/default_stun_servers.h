@@ -4,11 +4,11 @@
 #include <array>
 #include <string_view>
 
-namespace turnpike::client {
+namespace turnpike {
 
-constexpr std::array<std::string_view, 4> kDefaultServers = {
+constexpr std::array<std::string_view, 4> kDefaultStunServers = {
     "stun.cloudflare.com:3478", "stun.l.google.com:19302", "stun.nextcloud.com:3478",
     "stunserver2025.stunprotocol.org:3478",  // With two addresses (RFC 5780).
 };
 
-}  // namespace turnpike::client
+}  // namespace turnpike
