@@ -182,6 +182,7 @@ bool TurnSession::on_allocated(Instant now, const Pending& done, const stun::Mes
   allocation_.emplace();
   allocation_->relayed = *relayed;
   set_lifetime(done.schedule.first_sent(), *lifetime);
+  keep_ticket(message);
 
   const auto token = message.find(AttributeType::reservation_token);
   out.add_event(Allocated{.request = done.question.request,
@@ -195,6 +196,12 @@ bool TurnSession::on_allocated(Instant now, const Pending& done, const stun::Mes
   return true;
 }
 
+void TurnSession::keep_ticket(const stun::MessageView& message) {
+  if (const auto ticket = message.find(AttributeType::mobility_ticket)) {
+    ticket_.assign(ticket->begin(), ticket->end());
+  }
+}
+
 bool TurnSession::on_refreshed(Instant now, const Pending& done, const stun::MessageView& message,
                                Output& out) {
   const Duration took = now - done.schedule.first_sent();
@@ -206,6 +213,7 @@ bool TurnSession::on_refreshed(Instant now, const Pending& done, const stun::Mes
   const auto lifetime = lifetime_of(message);
   if (!lifetime) return false;
   if (allocation_) set_lifetime(done.schedule.first_sent(), *lifetime);
+  if (allocation_) keep_ticket(message);
   if (done.question.request != RequestId::automatic) {
     out.add_event(Refreshed{done.question.request, took, *lifetime});
   }

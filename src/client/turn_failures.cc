@@ -98,6 +98,7 @@ void TurnSession::lose_allocation(const Failure& failure, Output& out) {
 
 void TurnSession::forget_allocation() {
   allocation_.reset();
+  ticket_.clear();
   permissions_.clear();
   permissions_refresh_at_ = Instant::max();
   channels_.clear();

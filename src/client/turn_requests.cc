@@ -24,6 +24,7 @@ void add_allocate_options(stun::MessageBuilder& builder, const AllocateOptions& 
   if (options.even_port) {
     builder.add_even_port(*options.even_port == EvenPort::even_and_reserve_next);
   }
+  if (options.mobility) builder.add_empty(AttributeType::mobility_ticket);
   if (options.reservation_token) {
     builder.add_u64(AttributeType::reservation_token, *options.reservation_token);
   }
@@ -64,6 +65,7 @@ ByteView TurnSession::write(const Question& question, const stun::TransactionId&
   if (question.lifetime) {
     builder.add_u32(AttributeType::lifetime, static_cast<uint32_t>(question.lifetime->count()));
   }
+  if (question.moves) builder.add(AttributeType::mobility_ticket, ByteView(ticket_));
   if (question.method == Method::channel_bind) builder.add_channel_number(question.channel);
   for (const Endpoint& peer : question.peers) {
     builder.add_xor_address(AttributeType::xor_peer_address, peer);
@@ -75,7 +77,7 @@ ByteView TurnSession::write(const Question& question, const stun::TransactionId&
 size_t TurnSession::size_bound(const Question& question) const {
   // Header, software with its own, the options of an Allocate, and 24 bytes for each IPv6 peer.
   return stun::kHeaderSize + settings_->software.size() + 7 + 64 + 24 * question.peers.size() +
-         long_term_.signature_size();
+         (question.moves ? ticket_.size() + 7 : 0) + long_term_.signature_size();
 }
 
 void TurnSession::repeat_or_give_up(Instant now, Output& out) {

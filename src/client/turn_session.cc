@@ -23,6 +23,10 @@ RequestId TurnSession::refresh(Instant now, seconds lifetime, Output& out) {
   return ask(now, Question{.method = Method::refresh, .lifetime = lifetime}, out);
 }
 
+RequestId TurnSession::move(Instant now, Output& out) {
+  return ask(now, Question{.method = Method::refresh, .moves = true}, out);
+}
+
 RequestId TurnSession::create_permission(Instant now, std::span<const Endpoint> peers,
                                          Output& out) {
   return ask(now,

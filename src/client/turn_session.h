@@ -45,6 +45,7 @@ struct AllocateOptions {
   std::optional<EvenPort> even_port = {};
   std::optional<uint64_t> reservation_token = {};
   bool dont_fragment = false;
+  bool mobility = false;  // Asks for a ticket (RFC 8016).
 };
 
 enum class Fragmentation : uint8_t { allowed, forbidden };
@@ -60,6 +61,9 @@ class TurnSession final : public Session {
   // Zero releases the allocation.
   RequestId refresh(Instant now, seconds lifetime, Output& out);
   // RFC 8656 section 9.1: only the addresses count; the ports go along for servers that look.
+  // RFC 8016 section 3.2: packets leave from another address from now on, and the allocation is to
+  // follow. Requires has_ticket(). The answer is that of a Refresh.
+  RequestId move(Instant now, Output& out);
   RequestId create_permission(Instant now, std::span<const Endpoint> peers, Output& out);
   RequestId bind_channel(Instant now, uint16_t number, const Endpoint& peer, Output& out);
 
@@ -76,6 +80,8 @@ class TurnSession final : public Session {
   [[nodiscard]] bool allocated() const { return allocation_.has_value(); }
   // Requires allocated().
   [[nodiscard]] const Endpoint& relayed() const { return allocation_->relayed; }
+  // The server lets the allocation move.
+  [[nodiscard]] bool has_ticket() const { return !ticket_.empty(); }
   [[nodiscard]] std::optional<uint16_t> channel_of(const Endpoint& peer) const;
   [[nodiscard]] bool permits(const Ip& peer) const;
   // Requests without an answer so far.
@@ -91,6 +97,7 @@ class TurnSession final : public Session {
     uint16_t channel = 0;                  // ChannelBind.
     std::vector<Endpoint> peers = {};      // CreatePermission, ChannelBind.
     std::optional<seconds> lifetime = {};  // Refresh.
+    bool moves = false;                    // Refresh, with the ticket.
     std::optional<AllocateOptions> allocate = {};
   };
 
@@ -138,6 +145,7 @@ class TurnSession final : public Session {
                     Output& out);
   bool on_refreshed(Instant now, const Pending& done, const stun::MessageView& message,
                     Output& out);
+  void keep_ticket(const stun::MessageView& message);
   void on_permitted(Instant now, const Pending& done, Output& out);
   void on_channel_bound(Instant now, const Pending& done, Output& out);
 
@@ -171,6 +179,7 @@ class TurnSession final : public Session {
   uint32_t ignored_ = 0;
   std::vector<Pending> pending_;
   std::optional<Allocation> allocation_;
+  std::vector<uint8_t> ticket_;        // The newest; empty: there is none.
   std::vector<Endpoint> permissions_;  // One for each address.
   Instant permissions_refresh_at_ = Instant::max();
   std::vector<Channel> channels_;

@@ -144,6 +144,7 @@ struct Config {
   bool rfc3489_compatibility = false;        // Answers Binding requests without the magic cookie.
   bool stun_backward_compatibility = false;  // MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS.
   bool rfc5766_channel_numbers = true;       // Channels 0x5000-0x7FFF as well.
+  bool mobility = false;                     // RFC 8016: sessions follow their clients.
   bool no_stun = false;                      // Binding requests are not answered.
   bool stun_only = false;                    // TURN requests are not answered.
 

@@ -24,7 +24,6 @@ constexpr Option refused(std::string_view name, std::string_view placeholder, st
 
 constexpr std::string_view kUnsafeTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
 constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
-constexpr std::string_view kMobility = "RFC 8016 (mobility) is not served yet";
 constexpr std::string_view kOauth = "RFC 7635 (third-party authorization) is not served yet";
 constexpr std::string_view kPrometheus = "the Prometheus endpoint does not exist yet";
 constexpr std::string_view kConsole =
@@ -66,7 +65,6 @@ constexpr Option kRefused[] = {
     refused("multiplex-peer-max-peers", "N", kMultiplex),
     refused("cpus", "N", "say how many workers there shall be with relay-threads"),
     // Protocol.
-    refused_flag("mobility", kMobility),
     refused_flag("oauth", kOauth),
     refused("server-name", "NAME", kOauth),
     refused_flag("check-origin-consistency", "the ORIGIN attribute is not looked at"),

@@ -1,6 +1,13 @@
 #include "server/dtls_clients.h"
 
 namespace turnpike::server {
+namespace {
+
+// Datagrams in a second from which on a client keeps its record buffers for the next one. Setting
+// up a session takes fewer, media many more.
+constexpr uint32_t kBusy = 16;
+
+}  // namespace
 
 struct DtlsClients::Client {
   explicit Client(net::DtlsChannel made) : channel(std::move(made)) {}
@@ -12,6 +19,7 @@ struct DtlsClients::Client {
   Instant opened;
   Instant last_used;
   Instant last_allocation;
+  uint32_t used_since_tick = 0;
 
   [[nodiscard]] turn::ClientRoute route() const {
     return {make_link(LinkKind::dtls, handle), tuple};
@@ -87,7 +95,7 @@ void DtlsClients::on_new_handshake(uint32_t listener, const FiveTuple& tuple, By
 
 void DtlsClients::feed(Client& client, ByteView datagram) {
   const bool was_open = client.is_open();
-  client.last_used = turn_.now().mono;
+  note_use(client);
   const SlabHandle handle = client.handle;
   while (true) {
     net::RxSlab& slab = turn_.slab;
@@ -129,8 +137,8 @@ void DtlsClients::queue(const turn::ToClient& packet) {
   if (client == nullptr) return;
   plaintext_.assign(packet.head.begin(), packet.head.end());
   plaintext_.insert(plaintext_.end(), packet.body.begin(), packet.body.end());
+  note_use(*client);
   client->channel.write(plaintext_, out_);
-  client->last_used = turn_.now().mono;
   address_new_datagrams({client->listener, client->tuple.client, client->tuple.server.ip});
 }
 
@@ -150,6 +158,16 @@ void DtlsClients::add_sends(std::vector<net::UdpSocket>& listeners, net::TxBatch
 void DtlsClients::clear_sends() {
   out_.clear();
   destinations_.clear();
+  for (const SlabHandle handle : used_) {
+    Client* client = clients_.find(handle);
+    if (client != nullptr) client->channel.release_buffers();
+  }
+  used_.clear();
+}
+
+void DtlsClients::note_use(Client& client) {
+  client.last_used = turn_.now().mono;
+  if (++client.used_since_tick < kBusy) used_.push_back(client.handle);
 }
 
 bool DtlsClients::is_overdue(const Client& client, Instant now) const {
@@ -166,11 +184,12 @@ bool DtlsClients::is_overdue(const Client& client, Instant now) const {
 void DtlsClients::on_tick() {
   const Instant now = turn_.now().mono;
   clients_.for_each([&](SlabHandle handle, Client& client) {
-    if (turn_.server.has_allocation(client.tuple)) client.last_allocation = now;
+    if (turn_.server.has_allocation(turn_.now(), client.tuple)) client.last_allocation = now;
     if (const auto deadline = client.channel.deadline(); deadline && *deadline <= now) {
       client.channel.on_deadline(now, out_);
       address_new_datagrams({client.listener, client.tuple.client, client.tuple.server.ip});
     }
+    client.used_since_tick = 0;
     if (client.is_open() && now - client.last_used >= seconds(1)) client.channel.release_buffers();
     if (client.is_over() || is_overdue(client, now)) overdue_.push_back(handle);
   });

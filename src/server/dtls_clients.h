@@ -69,6 +69,9 @@ class DtlsClients {
   void on_new_handshake(uint32_t listener, const FiveTuple& tuple, ByteView datagram);
   // Whether one more handshake may begin; counted when it may not.
   bool has_room(const FiveTuple& tuple);
+  // A client that is not busy gives its record buffers back by the end of the flush, so that those
+  // of a thousand clients that come at once are one and the same memory.
+  void note_use(Client& client);
   // A finished handshake takes the place of the tuple's older channel.
   void on_handshake_done(Client& client);
   void address_new_datagrams(const Destination& to);
@@ -88,6 +91,7 @@ class DtlsClients {
   std::vector<Destination> destinations_;  // One for each datagram of out_.
   std::vector<uint8_t> plaintext_;         // Scratch of queue().
   std::vector<SlabHandle> overdue_;        // Scratch of on_tick().
+  std::vector<SlabHandle> used_;           // Since the last clear_sends(); may name one twice.
 };
 
 }  // namespace turnpike::server

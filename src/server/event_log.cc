@@ -45,6 +45,14 @@ void log_event(const turn::AllocationClosed& event) {
             {"to_client_bytes", event.to_client.bytes}});
 }
 
+void log_event(const turn::AllocationMoved& event) {
+  log_info("allocation_moved", {{"client", event.from.client},
+                                {"transport", to_string(event.from.transport)},
+                                {"to", event.to.client},
+                                {"to_transport", to_string(event.to.transport)},
+                                {"user", event.user}});
+}
+
 void log_event(const turn::CredentialsRefused& event, Instant now) {
   static LogGate gate{kCredentialsPeriod};
   const int64_t held_back = gate.pass(now);

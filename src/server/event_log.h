@@ -7,6 +7,7 @@ namespace turnpike::server {
 
 void log_event(const turn::AllocationOpened& event);
 void log_event(const turn::AllocationClosed& event);
+void log_event(const turn::AllocationMoved& event);
 void log_event(const turn::CredentialsRefused& event, Instant now);
 void log_event(const turn::RequestRefused& event, Instant now);
 // At most one a minute and reason: a browser offers many candidates that nobody may reach.

@@ -177,7 +177,7 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
 }
 
 bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
-  if (!client.known && turn_.server.has_allocation(client.tuple)) {
+  if (!client.known && turn_.server.has_allocation(turn_.now(), client.tuple)) {
     client.known = true;
     client.framer.allow_long_frames();
   }
@@ -363,7 +363,7 @@ bool StreamClients::is_overdue(const Client& client, Instant now) const {
 void StreamClients::on_tick() {
   const Instant now = turn_.now().mono;
   clients_.for_each([&](SlabHandle handle, Client& client) {
-    if (turn_.server.has_allocation(client.tuple)) client.last_allocation = now;
+    if (turn_.server.has_allocation(turn_.now(), client.tuple)) client.last_allocation = now;
     if (client.doomed || is_overdue(client, now)) overdue_.push_back(handle);
   });
   for (const SlabHandle handle : overdue_) close(handle);

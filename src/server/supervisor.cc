@@ -144,6 +144,7 @@ Result<void, std::string> Supervisor::prepare() {
 
   const auto settings = make_settings();
   const auth::NonceKey nonce_key = make_nonce_key(config_);
+  const auth::MobilityKey mobility_key = RandomSource().bytes<64>();
   const WorkerLinks links = {[this](uint32_t worker, WorkerMessage&& message) {
                                return worker < workers_.size() &&
                                       workers_[worker]->post(std::move(message));
@@ -157,6 +158,7 @@ Result<void, std::string> Supervisor::prepare() {
     setup.workers = workers;
     setup.settings = settings;
     setup.nonce_key = nonce_key;
+    setup.mobility_key = mobility_key;
     setup.relay_settings = make_relay_settings(config_);
     setup.host = host_;
     setup.udp_listeners = std::move(listeners->of_worker[i].udp);

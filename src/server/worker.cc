@@ -40,8 +40,9 @@ Worker::Worker(WorkerSetup setup)
       server_(std::move(setup.settings),
               {relays_, *setup.directory, *setup.quota, random_, index_, setup.error_replies,
                setup.binding_replies, setup.redirected_replies, setup.capacity_from_clients,
-               setup.capacity_to_clients, setup.workers},
+               setup.capacity_to_clients, setup.workers, setup.mobility_key},
               setup.nonce_key, net::monotonic_now()),
+      forwarding_(index_, links_.post),
       streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls, random_.hash_key()),
       tcp_relays_(loop_, turn(), relays_, streams_, client_counters_),
       proxied_(
@@ -157,12 +158,16 @@ void Worker::flush() {
     outbox_.clear();
     for (turn::Effect& effect : effects_) carry_out(effect);
     effects_.clear();
+    forwarding_.post_all();
     report_peer_errors();
   } while (!outbox_.empty());
 }
 
 void Worker::send_packets() {
-  for (const turn::ToClient& packet : outbox_.to_client) add_to_batch(packet);
+  for (const turn::ToClient& packet : outbox_.to_client) {
+    packet.link.is_elsewhere() ? forwarding_.add(packet) : add_to_batch(packet);
+  }
+  for (const turn::ToOwner& packet : outbox_.to_owner) forwarding_.add(packet);
   for (const turn::ToPeer& packet : outbox_.to_peer) {
     // An allocation that ended in this turn has taken its socket along.
     net::UdpSocket* socket = relays_.find(packet.relay);
@@ -224,6 +229,10 @@ void Worker::carry_out(turn::Effect& effect) {
                         [this](const turn::ClosePeer& e) { tcp_relays_.carry_out(e); },
                         [this](const turn::BindLink& e) { tcp_relays_.carry_out(e); },
                         [this](turn::MoveLink& move) { move_link(move); },
+                        [](const turn::AllocationMoved& event) { log_event(event); },
+                        [this](const turn::RouteHeld& event) { forwarding_.post(event); },
+                        [this](const turn::RouteReleased& event) { forwarding_.post(event); },
+                        [this](const turn::RouteLost& event) { forwarding_.post(event); },
                         [this](const auto& event) { log_event(event, now().mono); }},
              effect);
 }
@@ -263,6 +272,17 @@ void Worker::on_message(WorkerMessage& message) {
           [this](KeyAnswer& m) { server_.on_key(now(), m.ticket, std::move(m.answer), outbox_); },
           [this](const HandedOver& m) { on_handed_over(m); },
           [this](AdoptStream& m) { streams_.adopt(std::move(m.stream), m.request); },
+          [this](const ToLinks& m) {
+            for_each_packet(m, [this](const turn::ToClient& p) { add_to_batch(p); });
+          },
+          [this](const FromLinks& m) { on_from_links(m); },
+          [this](const turn::RouteHeld& m) {
+            server_.on_route_held(now(), m.owner, m.route, m.deadline, outbox_);
+          },
+          [this](const turn::RouteReleased& m) {
+            server_.on_route_released(now(), m.owner, m.route);
+          },
+          [this](const turn::RouteLost& m) { server_.on_link_closed(now(), m.route, outbox_); },
           [this](const SetAdmission& m) { server_.set_admission(m.admission); },
           [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
           [this](NewAlternates& m) { server_.use_alternates(std::move(m.alternates)); },
@@ -287,6 +307,13 @@ void Worker::on_handed_over(const HandedOver& letter) {
     bytes = bytes.subspan(item.size);
     if (outbox_.nearly_full()) flush();
   }
+}
+
+void Worker::on_from_links(const FromLinks& letter) {
+  for_each_packet(letter, [this](const turn::ClientRoute& from, ByteView packet) {
+    server_.on_client_packet(now(), from, packet, outbox_);
+    if (outbox_.nearly_full()) flush();
+  });
 }
 
 void Worker::finish_turn() {

@@ -16,6 +16,7 @@
 #include "net/tx_batch.h"
 #include "relay/relay_sockets.h"
 #include "server/dtls_clients.h"
+#include "server/forwarding.h"
 #include "server/proxied_streams.h"
 #include "server/stream_clients.h"
 #include "server/tcp_relays.h"
@@ -38,6 +39,7 @@ struct WorkerSetup {
   uint32_t workers = 1;
   std::shared_ptr<const turn::Settings> settings;
   auth::NonceKey nonce_key{};
+  auth::MobilityKey mobility_key{};  // The same for all workers.
   relay::RelaySettings relay_settings;
   std::shared_ptr<const net::HostAddresses> host;
   std::vector<net::UdpSocket> udp_listeners;   // Bound; datagram links are their indices.
@@ -92,6 +94,7 @@ class Worker {
   void on_mail();
   void on_message(WorkerMessage& message);
   void on_handed_over(const HandedOver& letter);
+  void on_from_links(const FromLinks& letter);
   void use_tls(std::shared_ptr<const net::TlsContext> tls);
 
   // Carries out what the outbox holds, until it is empty.
@@ -122,6 +125,7 @@ class Worker {
   std::vector<net::Fd> proxied_listeners_;
   relay::RelaySockets relays_;
   turn::Server server_;  // Holds leases on relays_, so it goes first.
+  Forwarding forwarding_;
   ClientCounters client_counters_;
   StreamClients streams_;
   TcpRelays tcp_relays_;

@@ -41,6 +41,28 @@ struct AdoptStream {
   std::unique_ptr<StreamHandover> stream;
   std::vector<uint8_t> request;
 };
+// Packets for clients whose link this worker has, from workers that hold their allocations.
+struct ToLinks {
+  struct Item {
+    turn::LinkId link;
+    Endpoint client;
+    Ip server_ip;
+    turn::Precious precious;
+    size_t size;
+  };
+  std::vector<Item> items;
+  std::vector<uint8_t> bytes;  // The packets, one after the other.
+};
+// The other way: packets of clients whose allocation this worker holds. The link of the route is
+// that of the worker that passes them on.
+struct FromLinks {
+  struct Item {
+    turn::ClientRoute from;
+    size_t size;
+  };
+  std::vector<Item> items;
+  std::vector<uint8_t> bytes;
+};
 struct SetAdmission {
   turn::Admission admission;
 };
@@ -63,7 +85,8 @@ struct NewAlternates {
 struct Stop {};
 
 using WorkerMessage =
-    std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, AdoptStream, SetAdmission,
+    std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, ToLinks, FromLinks,
+                 turn::RouteHeld, turn::RouteReleased, turn::RouteLost, AdoptStream, SetAdmission,
                  NewHostAddresses, NewExternalIps, NewTlsContext, NewAlternates, Stop>;
 
 }  // namespace turnpike::server

@@ -1,6 +1,7 @@
 // RFC 8656 section 7.2.
 #include "stun/attributes.h"
 #include "turn/core.h"
+#include "turn/mobility.h"
 #include "turn/redirect.h"
 
 namespace turnpike::turn {
@@ -187,7 +188,8 @@ Result<Addresses, Reject> get_addresses(const AuthenticatedRequest& request, con
 }
 
 // The same for a new allocation and for a retransmitted request.
-void describe(const Allocation& allocation, Instant now, stun::MessageBuilder& success) {
+void describe(const Allocation& allocation, Instant now, Core& core,
+              stun::MessageBuilder& success) {
   for (const RelayLease& relay : allocation.relays) {
     if (relay) success.add_xor_address(AttributeType::xor_relayed_address, relay.external());
   }
@@ -200,6 +202,7 @@ void describe(const Allocation& allocation, Instant now, stun::MessageBuilder& s
     success.add_u64(AttributeType::reservation_token, allocation.reservation);
   }
   success.add_xor_address(AttributeType::xor_mapped_address, allocation.route.tuple.client);
+  if (allocation.mobility) add_ticket(allocation, core, success);
 }
 
 void report_opened(const Allocation& allocation, Outbox& out) {
@@ -221,7 +224,7 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
       const bool again =
           existing->made_by == request.message.transaction_id() && existing->user == request.user();
       if (!again) return reject(ErrorCode::allocation_mismatch);
-      describe(*existing, now, success);
+      describe(*existing, now, core, success);
       return Done{};
     }
     close_allocation(*existing, CloseReason::expired, now, core, request.out);
@@ -229,6 +232,8 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   // Steps 3 to 9, as far as the message says.
   auto wish = read_wish(request, *core.settings);
   if (!wish) return unexpected(wish.error());
+  const auto is_mobile = wants_mobility(request, core);
+  if (!is_mobile) return unexpected(is_mobile.error());
   // Section 7.2 allows a redirection at any point. What is reserved is reserved here.
   if (!wish->token) {
     if (const auto other = choose_alternate(request, core)) {
@@ -256,6 +261,11 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   if (const uint64_t rate = core.settings->session_bytes_per_s; rate != 0) {
     allocation.rate = std::make_unique<SessionRate>(rate, now);
   }
+  // RFC 8016 is about relayed datagrams: a TCP allocation (RFC 6062) lives and dies with its
+  // control connection, and is given no ticket.
+  if (*is_mobile && wish->transport == RelayTransport::udp) {
+    allocation.mobility = std::make_unique<Mobility>();
+  }
   allocation.address_error = addresses->address_error;
   allocation.missing_family = addresses->missing_family;
   if (addresses->reserved) {
@@ -267,7 +277,7 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   core.allocations.publish_relays(allocation);
   core.counters.allocations_opened.add();
   report_opened(allocation, request.out);
-  describe(allocation, now, success);
+  describe(allocation, now, core, success);
   return Done{};
 }
 

@@ -16,6 +16,7 @@
 #include "base/timer_wheel.h"
 #include "stun/types.h"
 #include "turn/bandwidth.h"
+#include "turn/mobility_state.h"
 #include "turn/permissions.h"
 #include "turn/relay_ports.h"
 #include "turn/route.h"
@@ -54,7 +55,8 @@ struct Allocation : TimerNode {
   std::array<RelayLease, 2> relays;
   auth::QuotaLease quota;
 
-  std::unique_ptr<SessionRate> rate;  // nullptr: not limited.
+  std::unique_ptr<SessionRate> rate;   // nullptr: not limited.
+  std::unique_ptr<Mobility> mobility;  // nullptr: it stays where it is.
 
   Permissions permissions;
   Channels channels;
@@ -62,6 +64,13 @@ struct Allocation : TimerNode {
   Traffic from_client;
   Traffic to_client;
 
+  // The way to the client at one of its five-tuples; nullptr: it is not one of them.
+  [[nodiscard]] const ClientRoute* route_at(const FiveTuple& tuple) const {
+    if (mobility && mobility->pending && mobility->pending->tuple == tuple) {
+      return &*mobility->pending;
+    }
+    return route.tuple == tuple && !(mobility && mobility->away) ? &route : nullptr;
+  }
   // The relayed address of that family; nullptr: there is none.
   [[nodiscard]] const RelayLease* relay_for(IpFamily family) const {
     for (const RelayLease& relay : relays) {

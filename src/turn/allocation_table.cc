@@ -48,6 +48,16 @@ Allocation& AllocationTable::create(const ClientRoute& route, Instant deadline) 
   return allocation;
 }
 
+void AllocationTable::add_tuple(const Allocation& allocation, const FiveTuple& tuple) {
+  CHECK(by_tuple_.emplace(tuple, allocation.handle).second);
+}
+
+void AllocationTable::remove_tuple(const Allocation& allocation, const FiveTuple& tuple) {
+  const auto it = by_tuple_.find(tuple);
+  CHECK(it != by_tuple_.end() && it->second == allocation.handle);
+  by_tuple_.erase(it);
+}
+
 void AllocationTable::publish_relays(Allocation& allocation) {
   for (const RelayLease& relay : allocation.relays) {
     if (!relay) continue;
@@ -80,7 +90,11 @@ void AllocationTable::erase(Allocation& allocation) {
   for (const RelayLease& relay : allocation.relays) {
     if (relay) unpublish(relay, allocation.transport);
   }
-  by_tuple_.erase(allocation.route.tuple);
+  const Mobility* mobility = allocation.mobility.get();
+  if (mobility == nullptr || !mobility->away) remove_tuple(allocation, allocation.route.tuple);
+  if (mobility != nullptr && mobility->pending) {
+    remove_tuple(allocation, mobility->pending->tuple);
+  }
   slab_.erase(allocation.handle);
 }
 

@@ -22,11 +22,16 @@ class AllocationTable {
 
   [[nodiscard]] Allocation* find(const FiveTuple& tuple);
   [[nodiscard]] Allocation* find(RelayId relay);
+  [[nodiscard]] Allocation* find(SlabHandle handle) { return slab_.find(handle); }
   // The lease within `find(relay)` that `relay` names.
   [[nodiscard]] static const RelayLease* lease_of(const Allocation& allocation, RelayId relay);
 
   // A new allocation for `route`, with no address yet. Requires that the tuple has none.
   Allocation& create(const ClientRoute& route, Instant deadline);
+  // A move (RFC 8016): the allocation is found under this five-tuple as well, or no longer.
+  // Requires that the tuple has none; that it is the allocation's.
+  void add_tuple(const Allocation& allocation, const FiveTuple& tuple);
+  void remove_tuple(const Allocation& allocation, const FiveTuple& tuple);
   // Makes the allocation reachable by its relays. Called once, when they are set.
   void publish_relays(Allocation& allocation);
   void erase(Allocation& allocation);

@@ -1,5 +1,7 @@
 #include "turn/authenticate.h"
 
+#include "turn/mobility.h"
+
 namespace turnpike::turn {
 namespace {
 
@@ -23,6 +25,7 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
   }
 
   const Allocation* allocation = core.allocations.find(request.from.tuple);
+  if (allocation == nullptr) allocation = ticket_holder(request.message, core);
   std::optional<auth::KnownOwner> owner;
   if (allocation != nullptr) owner.emplace(auth::KnownOwner{allocation->user, allocation->keys});
 

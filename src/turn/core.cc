@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "turn/mobility.h"
+
 namespace turnpike::turn {
 namespace {
 
@@ -17,8 +19,10 @@ Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::No
       services(sv),
       keys(kKeyCacheGeneration, kKeyCacheLifetime, sv.random.hash_key()),
       mint(nonce_key, settings->nonce_lifetime),
+      tickets(sv.mobility_key),
       allocations(sv.random.hash_key(), sv.directory, sv.worker, start),
       connections(sv.worker, sv.workers),
+      notes(sv.random.hash_key()),
       error_limiter(make_limiter(settings->error_limit, sv.error_replies, sv.random)),
       binding_limiter(make_limiter(settings->binding_limit, sv.binding_replies, sv.random)),
       credit_from_clients(sv.capacity_from_clients),
@@ -94,6 +98,7 @@ void close_allocation(Allocation& allocation, CloseReason reason, Instant now, C
   out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user, reason,
                                             now - allocation.opened, allocation.from_client,
                                             allocation.to_client});
+  withdraw_routes(allocation, core, out);
   core.allocations.erase(allocation);
 }
 

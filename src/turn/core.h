@@ -5,6 +5,7 @@
 
 #include "auth/key_cache.h"
 #include "auth/long_term.h"
+#include "auth/mobility_ticket.h"
 #include "auth/nonce.h"
 #include "auth/quota.h"
 #include "base/alternate_server.h"
@@ -13,6 +14,7 @@
 #include "turn/bandwidth.h"
 #include "turn/connection_table.h"
 #include "turn/counters.h"
+#include "turn/forward_notes.h"
 #include "turn/relay_directory.h"
 #include "turn/relay_ports.h"
 #include "turn/reply_limiter.h"
@@ -35,6 +37,7 @@ struct Services {
   CapacityPool* capacity_from_clients = nullptr;  // nullptr: no limit.
   CapacityPool* capacity_to_clients = nullptr;
   uint32_t workers = 1;  // How many there are; a CONNECTION-ID says which of them has it.
+  auth::MobilityKey mobility_key{};  // All workers have the same.
 };
 
 // RFC 8656 section 7.2 allows refusing: while draining, or while the external address is unknown.
@@ -53,10 +56,12 @@ struct Core {
   Counters counters;
   auth::KeyCache keys;
   auth::NonceMint mint;
+  auth::MobilityTickets tickets;
   auth::LongTermPolicy policy;
   AllocationTable allocations;
   ConnectionTable connections;
   size_t connecting = 0;  // Of those, how many have a Connect that is not answered yet.
+  ForwardNotes notes;
   ReplyLimiter error_limiter;
   ReplyLimiter binding_limiter;
   // Counts where the services have none; made when it is first needed.
@@ -91,6 +96,9 @@ void send_to_peer(Allocation&, const Endpoint& peer, PeerReach reach, ByteView p
 
 // Ends the connections that nobody reached or bound in time.
 void expire_connections(const Now&, Core&, Outbox&);
+// Passes on what belongs to an allocation that another worker holds; false: it is for this one.
+bool forward_data(const Now&, const ClientRoute& from, ByteView packet, Core&, Outbox&);
+bool forward_request(const Request&, Core&);
 
 // What becomes of a peer address that a client names.
 struct PeerDecision {

@@ -33,6 +33,9 @@ namespace turnpike::turn {
   X(peers_refused, "Peer addresses refused by policy")                                         \
   X(allocations_opened, "Allocations made")                                                    \
   X(allocations_closed, "Allocations that ended")                                              \
+  X(moves, "Allocations that followed their clients to another address")                       \
+  X(forwarded_to_owner, "Client packets passed to the worker that holds the allocation")       \
+  X(forwarded_from_links, "Client packets that came through other workers")                    \
   X(drop_malformed, "Client packets dropped: neither STUN nor ChannelData, or malformed")      \
   X(drop_classic_stun, "Client packets dropped: STUN of RFC 3489")                             \
   X(drop_not_for_servers, "Client packets dropped: responses, and indications we do not take") \
@@ -42,6 +45,7 @@ namespace turnpike::turn {
   X(drop_bad_indication, "Client packets dropped: malformed Send indications")                 \
   X(drop_client_no_permission, "Client packets dropped: no permission for the peer")           \
   X(drop_peer_no_permission, "Peer datagrams dropped: no permission")                          \
+  X(drop_client_away, "Peer datagrams dropped: the client has lost its connection")            \
   X(drop_peer_unknown_relay, "Peer datagrams dropped: the allocation is gone")                 \
   X(drop_local_peer_gone, "Datagrams to one of our relayed addresses that no longer lives")    \
   X(drop_rate_limited, "Answers to strangers left out by the rate limit")                      \

@@ -45,6 +45,30 @@ struct AllocationClosed {
   Traffic to_client;
 };
 
+// RFC 8016: it has one five-tuple again, another one than before.
+struct AllocationMoved {
+  FiveTuple from;
+  FiveTuple to;
+  std::string user;
+};
+
+// Letters between the worker that has a client's link and the one that holds its allocation. The
+// first two go to the worker of the route's link: it is, or is no longer, `owner` who serves the
+// five-tuple. The last goes to `owner`: the link is gone, or serves something else.
+struct RouteHeld {
+  uint32_t owner;
+  ClientRoute route;
+  Instant deadline;
+};
+struct RouteReleased {
+  uint32_t owner;
+  ClientRoute route;
+};
+struct RouteLost {
+  uint32_t owner;
+  ClientRoute route;
+};
+
 struct CredentialsRefused {
   FiveTuple tuple;
   std::string user;  // As the client gave it; empty for a userhash.
@@ -90,8 +114,8 @@ struct MoveLink {
   std::vector<uint8_t> request;
 };
 
-using Effect =
-    std::variant<FetchKey, AllocationOpened, AllocationClosed, CredentialsRefused, RequestRefused,
-                 PeerRefused, ConnectPeer, ClosePeer, BindLink, MoveLink>;
+using Effect = std::variant<FetchKey, AllocationOpened, AllocationClosed, AllocationMoved,
+                            RouteHeld, RouteReleased, RouteLost, CredentialsRefused, RequestRefused,
+                            PeerRefused, ConnectPeer, ClosePeer, BindLink, MoveLink>;
 
 }  // namespace turnpike::turn

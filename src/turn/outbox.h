@@ -40,6 +40,13 @@ struct ToWorker {
   ByteView payload;
 };
 
+// A packet of a client whose allocation another worker holds.
+struct ToOwner {
+  uint32_t worker = 0;
+  ClientRoute from;
+  ByteView packet;
+};
+
 class Outbox {
  public:
   // One batch of received packets needs about this much for headers and copies.
@@ -48,10 +55,12 @@ class Outbox {
   std::vector<ToClient> to_client;
   std::vector<ToPeer> to_peer;
   std::vector<ToWorker> to_worker;
+  std::vector<ToOwner> to_owner;
   std::vector<Effect> effects;
 
   [[nodiscard]] bool empty() const {
-    return to_client.empty() && to_peer.empty() && to_worker.empty() && effects.empty();
+    return to_client.empty() && to_peer.empty() && to_worker.empty() && to_owner.empty() &&
+           effects.empty();
   }
 
   // Uninitialised room until clear(); empty when the arena is used up.
@@ -71,6 +80,7 @@ class Outbox {
     to_client.clear();
     to_peer.clear();
     to_worker.clear();
+    to_owner.clear();
     effects.clear();
     used_ = 0;
   }

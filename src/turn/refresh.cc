@@ -1,6 +1,7 @@
 // RFC 8656 section 8.2.
 #include "stun/attributes.h"
 #include "turn/core.h"
+#include "turn/mobility.h"
 
 namespace turnpike::turn {
 
@@ -41,7 +42,9 @@ void delete_now(const AuthenticatedRequest& request, Allocation& allocation,
 
 Outcome handle_refresh(const AuthenticatedRequest& request, Core& core,
                        stun::MessageBuilder& success) {
-  const auto found = allocation_of(request, core);
+  const auto ticket = request.message.find(AttributeType::mobility_ticket);
+  const auto found =
+      ticket ? allocation_by_ticket(request, *ticket, core) : allocation_of(request, core);
   if (!found) return unexpected(found.error());
   Allocation& allocation = **found;
 
@@ -65,6 +68,10 @@ Outcome handle_refresh(const AuthenticatedRequest& request, Core& core,
   allocation.deadline = request.now.mono + lifetime;
   if (shorter) core.allocations.deadline_shortened(allocation);
   success.add_u32(AttributeType::lifetime, static_cast<uint32_t>(lifetime.count()));
+  if (ticket) {
+    begin_move(request, allocation, core);
+    add_ticket(allocation, core, success);
+  }
   return Done{};
 }
 

@@ -4,6 +4,7 @@
 #include "stun/builder.h"
 #include "stun/channel_data.h"
 #include "turn/core.h"
+#include "turn/mobility.h"
 
 namespace turnpike::turn {
 namespace {
@@ -102,8 +103,10 @@ void relay_from_client(const Now& now, const ClientRoute& from, ByteView packet,
   if (!data) return core.counters.drop_malformed.add();
   Allocation* allocation = core.allocations.find(from.tuple);
   if (allocation == nullptr || allocation->deadline <= now.mono) {
+    if (forward_data(now, from, packet, core, out)) return;
     return core.counters.drop_no_allocation.add();
   }
+  if (allocation->mobility) confirm_move(*allocation, from.tuple, core, out);
   const Channel* channel = allocation->channels.usable_by_number(data->number, now.mono);
   if (channel == nullptr) return core.counters.drop_no_channel.add();
   send_to_peer(*allocation, channel->peer, channel->reach, data->payload, Fragmenting::allowed, now,
@@ -152,6 +155,7 @@ void relay_from_peer(const Now& now, RelayId relay, const Endpoint& peer, ByteVi
   if (!may_reach_client(*allocation, channel, peer, origin, now.mono)) {
     return counters.drop_peer_no_permission.add();
   }
+  if (allocation->mobility && allocation->mobility->away) return counters.drop_client_away.add();
   TokenBucket* rate = allocation->rate ? &allocation->rate->to_client : nullptr;
   if (!has_bandwidth(rate, core.credit_to_clients, payload.size(), now.mono, counters)) return;
   const bool sent =

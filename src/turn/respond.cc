@@ -4,6 +4,7 @@
 #include <array>
 
 #include "turn/binding.h"
+#include "turn/mobility.h"
 
 namespace turnpike::turn {
 namespace {
@@ -193,6 +194,9 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
   const Outcome outcome = handler(request, core, success.builder());
   if (outcome && outcome->answer == Answer::later) return success.discard();
   if (outcome) {
+    // After a move the worker that has the link must know for how long.
+    const Allocation* allocation = core.allocations.find(request.from.tuple);
+    if (allocation != nullptr) announce_route(request.from, *allocation, core, request.out);
     if (success.send_sealed_by(request.identity())) core.counters.successes.add();
     return;
   }

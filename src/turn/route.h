@@ -9,8 +9,13 @@ namespace turnpike::turn {
 
 // A socket or connection of the worker. Only the worker looks inside.
 struct LinkId {
+  static constexpr uint32_t kHere = UINT32_MAX;
+
   uint32_t index = 0;
   uint32_t generation = 0;
+  uint32_t worker = kHere;  // Whose it is, when a client has moved to where another one serves it.
+
+  [[nodiscard]] bool is_elsewhere() const { return worker != kHere; }
 
   friend bool operator==(const LinkId&, const LinkId&) = default;
 };

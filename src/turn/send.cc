@@ -1,6 +1,7 @@
 // RFC 8656 section 11.2: Send indications.
 #include "stun/attributes.h"
 #include "turn/core.h"
+#include "turn/mobility.h"
 #include "turn/respond.h"
 
 namespace turnpike::turn {
@@ -11,6 +12,7 @@ void handle_send(const Request& request, Core& core) {
   Counters& counters = core.counters;
   Allocation* allocation = core.allocations.find(request.from.tuple);
   if (allocation == nullptr || allocation->deadline <= request.now.mono) {
+    if (forward_data(request.now, request.from, request.message.bytes(), core, request.out)) return;
     return counters.drop_no_allocation.add();
   }
   // RFC 6062: bytes of a TCP allocation go over connections of their own.
@@ -34,6 +36,7 @@ void handle_send(const Request& request, Core& core) {
   if (!peer_bytes || !data) return counters.drop_bad_indication.add();
   auto peer = stun::decode_xor_address(*peer_bytes, request.message.transaction_id());
   if (!peer) return counters.drop_bad_indication.add();
+  if (allocation->mobility) confirm_move(*allocation, request.from.tuple, core, request.out);
 
   if (const auto external = core.services.directory.external_form(peer->ip)) peer->ip = *external;
   const Permission* permission = allocation->permissions.find(peer->ip, request.now.mono);

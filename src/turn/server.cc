@@ -3,6 +3,7 @@
 #include "stun/builder.h"
 #include "stun/demux.h"
 #include "turn/authenticate.h"
+#include "turn/mobility.h"
 #include "turn/respond.h"
 
 namespace turnpike::turn {
@@ -10,6 +11,8 @@ namespace {
 
 using stun::Class;
 using stun::Method;
+
+constexpr uint32_t kTicksPerSweep = 60;
 
 // nullptr: we do not know the method, or do not serve it. Binding is answered in its own way.
 Handler handler_for(Method method) {
@@ -85,8 +88,12 @@ void Server::use_store_state(std::shared_ptr<const auth::StoreState> state) {
 
 void Server::on_client_packet(const Now& now, const ClientRoute& from, ByteView packet,
                               Outbox& out) noexcept {
-  core_.counters.client_packets.add();
-  core_.counters.client_bytes.add(packet.size());
+  if (from.link.is_elsewhere()) {
+    core_.counters.forwarded_from_links.add();
+  } else {
+    core_.counters.client_packets.add();
+    core_.counters.client_bytes.add(packet.size());
+  }
   receive(now, from, packet, Patience::may_wait, out);
 }
 
@@ -145,6 +152,7 @@ void Server::on_request(const Request& request, Patience patience) {
     (is_binding ? core_.counters.binding_requests : core_.counters.requests).add();
   }
   if (is_binding && !settings.authenticate_binding) return respond_binding(request, core_);
+  if (!is_binding && forward_request(request, core_)) return;
   on_credentialed(request, patience);
 }
 
@@ -209,7 +217,8 @@ void Server::on_peer_error(const Now& now, RelayId relay, const Endpoint& peer,
       peer.ip.is_v4() ? error.type == 3 || error.type == 11 : error.type >= 1 && error.type <= 3;
   const Allocation* allocation = core_.allocations.find(relay);
   const bool permitted = relevant && allocation != nullptr && now.mono < allocation->deadline &&
-                         allocation->permissions.find(peer.ip, now.mono) != nullptr;
+                         allocation->permissions.find(peer.ip, now.mono) != nullptr &&
+                         !(allocation->mobility && allocation->mobility->away);
   if (!permitted) return core_.counters.drop_icmp.add();
 
   constexpr size_t kIndicationMax = 80;
@@ -229,8 +238,17 @@ void Server::on_peer_error(const Now& now, RelayId relay, const Endpoint& peer,
 }
 
 void Server::on_link_closed(const Now& now, const ClientRoute& route, Outbox& out) noexcept {
+  if (const ForwardNote* note = core_.notes.find(route.tuple, now.mono)) {
+    if (note->link == route.link) {
+      out.effects.emplace_back(RouteLost{note->owner, route});
+      core_.notes.erase(route.tuple);
+    }
+    return;
+  }
   Allocation* allocation = core_.allocations.find(route.tuple);
-  if (allocation == nullptr || allocation->route.link != route.link) return;
+  const ClientRoute* lost = allocation != nullptr ? allocation->route_at(route.tuple) : nullptr;
+  if (lost == nullptr || lost->link != route.link) return;
+  if (survives_link(*allocation, route, core_, out)) return;
   close_allocation(*allocation, CloseReason::link_closed, now.mono, core_, out);
 }
 
@@ -242,7 +260,12 @@ void Server::on_tick(const Now& now, Outbox& out) noexcept {
     out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user,
                                               CloseReason::expired, now.mono - allocation.opened,
                                               allocation.from_client, allocation.to_client});
+    withdraw_routes(allocation, core_, out);
   });
+  if (++ticks_since_sweep_ >= kTicksPerSweep) {
+    ticks_since_sweep_ = 0;
+    core_.notes.sweep(now.mono);
+  }
   std::vector<SlabHandle> late;
   parked_.for_each([&](SlabHandle handle, const Parked& parked) {
     if (parked.deadline <= now.mono) late.push_back(handle);

@@ -53,6 +53,12 @@ class Server {
   // `read` bytes came, of which `payload` are the peers' and clients' own.
   void on_relayed(const Now& now, ConnectionRef connection, StreamDirection direction, size_t read,
                   size_t payload) noexcept;
+  // Letters of other workers about clients that have moved: see effects.h. RouteLost arrives as
+  // on_link_closed(), and packets that others pass on as on_client_packet(); the link of their
+  // route says whose it is.
+  void on_route_held(const Now& now, uint32_t owner, const ClientRoute& route, Instant deadline,
+                     Outbox& out) noexcept;
+  void on_route_released(const Now& now, uint32_t owner, const ClientRoute& route) noexcept;
   // The answer to FetchKey.
   void on_key(const Now& now, KeyTicket ticket, auth::KeyCache::Answer answer,
               Outbox& out) noexcept;
@@ -73,12 +79,14 @@ class Server {
 
   [[nodiscard]] const Counters& counters() const { return core_.counters; }
   [[nodiscard]] size_t allocations() const { return core_.allocations.size(); }
-  [[nodiscard]] bool has_allocation(const FiveTuple& tuple) {
-    return core_.allocations.find(tuple) != nullptr;
+  // Here, or at another worker.
+  [[nodiscard]] bool has_allocation(const Now& now, const FiveTuple& tuple) {
+    return core_.allocations.find(tuple) != nullptr || core_.notes.find(tuple, now.mono) != nullptr;
   }
   // Requests that wait: for the user store, or for a peer to be reached.
   [[nodiscard]] size_t waiting() const { return parked_.size() + core_.connecting; }
   [[nodiscard]] size_t connections() const { return core_.connections.size(); }
+  [[nodiscard]] size_t forward_notes() const { return core_.notes.size(); }
   template <typename Visit>
   void for_each_allocation(Visit&& visit) {
     core_.allocations.for_each(visit);
@@ -106,6 +114,7 @@ class Server {
   Core core_;
   std::shared_ptr<const auth::StoreState> store_state_;
   Slab<Parked, 32> parked_;
+  uint32_t ticks_since_sweep_ = 0;
 };
 
 }  // namespace turnpike::turn

@@ -26,6 +26,7 @@ struct Settings {
   char secret_separator = ':';
   bool strict_expiry = false;  // An expired time-limited name may not even refresh.
   bool authenticate_binding = false;
+  bool mobility = false;  // RFC 8016.
 
   seconds nonce_lifetime{600};  // 0: nonces do not go stale.
   seconds max_lifetime = kMaxLifetime;

@@ -70,6 +70,7 @@ class Session {
     options.settings.quota = {3, 5};
     options.settings.classic_stun = true;
     options.settings.discovery = square();
+    options.settings.mobility = true;
     return options;
   }
   // The clients' server address with a second one and a second port (RFC 5780).
@@ -96,7 +97,7 @@ class Session {
   // Attributes that mean something, and some that do not.
   void add_attributes(MessageBuilder& builder) {
     for (uint8_t count = source_.u8() % 5; count > 0; --count) {
-      switch (source_.u8() % 14) {
+      switch (source_.u8() % 16) {
         case 0:
           builder.add_requested_transport(17);
           break;
@@ -136,11 +137,23 @@ class Session {
         case 12:
           builder.add_u32(AttributeType::connection_id, connection_id_);
           break;
+        case 13:
+          builder.add(AttributeType::mobility_ticket, ByteView(ticket()));
+          break;
+        case 14:
+          builder.add_empty(AttributeType::mobility_ticket);
+          break;
         default:
           builder.add(static_cast<AttributeType>(source_.u16()), source_.bytes(32));
           break;
       }
     }
+  }
+  // A ticket that somebody was given, rarely with a wrong bit.
+  testing::Bytes ticket() {
+    testing::Bytes ticket = tickets_[source_.u8() % tickets_.size()];
+    if (!ticket.empty() && source_.u8() % 8 == 0) ticket[source_.u8() % ticket.size()] ^= 1;
+    return ticket;
   }
   void add_family(MessageBuilder& builder, AttributeType type) {
     builder.add_family(type, static_cast<stun::AddressFamily>(source_.u8() % 4));
@@ -196,6 +209,9 @@ class Session {
     }
     if (const auto token = view->find(AttributeType::reservation_token)) {
       token_ = stun::decode_u64(*token).value_or(0);
+    }
+    if (const auto ticket = view->find(AttributeType::mobility_ticket)) {
+      tickets_[next_ticket_++ % tickets_.size()].assign(ticket->begin(), ticket->end());
     }
     if (const auto id = view->find(AttributeType::connection_id)) {
       connection_id_ = stun::decode_u32(*id).value_or(0);
@@ -304,7 +320,11 @@ class Session {
   }
 
   void change() {
-    switch (source_.u8() % 6) {
+    switch (source_.u8() % 7) {
+      case 6:
+        core_.out.clear();
+        core_.server->on_link_closed(core_.now, client().route, core_.out);
+        break;
       case 0:
         core_.ports.fail(IpFamily::v4, failure());
         break;
@@ -398,6 +418,8 @@ class Session {
   uint64_t token_ = 0;
   uint32_t connection_id_ = 0;
   std::vector<turn::ConnectionRef> connections_;  // Ever named to us; most are stale.
+  std::array<testing::Bytes, 4> tickets_;
+  size_t next_ticket_ = 0;
   uint64_t asked_ = 0;
   uint64_t sent_ = 0;
 };

@@ -35,6 +35,14 @@ passive() {
   grep -q "tot_send_bytes ~ 1000, tot_recv_bytes ~ 500" "$out"
 }
 
+# The same with -M, and the server's log says that the allocation has moved.
+moves() {
+  local before
+  before=$(grep -c allocation_moved "$MOBILE_LOG")
+  PASSWORD_PORT=$MOBILE_PORT uclient "$@" -M || return 1
+  [ "$(grep -c allocation_moved "$MOBILE_LOG")" -gt "$before" ]
+}
+
 # Must not relay a byte. The client either gives up or asks until the time limit ends it.
 refused() {
   local out=$WORK/out.$BASHPID
@@ -66,9 +74,11 @@ KEEP_PIDS=("$!")
 both=(--listening-ip=127.0.0.1 --listening-ip=::1 --relay-ip=127.0.0.1 --relay-ip=::1 --allow-loopback-peers)
 run_case "the server with users starts" start_server "${both[@]}" --user=user:password --realm=r.example
 PASSWORD_PORT=$SERVER_PORT PASSWORD_PID=$SERVER_PID PASSWORD_LOG=$SERVER_LOG
+run_case "the server with mobility starts" start_server "${both[@]}" --user=user:password --realm=r.example --mobility
+MOBILE_PORT=$SERVER_PORT MOBILE_PID=$SERVER_PID MOBILE_LOG=$SERVER_LOG
 run_case "the server with a secret starts" start_server "${both[@]}" --use-auth-secret \
   --static-auth-secret="$SECRET" --realm=r.example
-SECRET_PORT=$SERVER_PORT
+SECRET_PORT=$SERVER_PORT SECRET_PID=$SERVER_PID SECRET_LOG=$SERVER_LOG
 
 by_name=(-u user -w password)
 v4=("${by_name[@]}" -e 127.0.0.1 -r "$PEER_PORT" -X)
@@ -101,6 +111,11 @@ run_case_bg "-T -m 4 -n 50 -l 1000: four pairs of clients over relayed TCP" ucli
   -m 4 -n 50 -l 1000 127.0.0.1
 run_case_bg "-T -x ::1: TCP relayed over IPv6" uclient 1000 1000 "${by_name[@]}" -x -T ::1
 run_case_bg "-P: TCP relayed, the peers connect" passive "${by_name[@]}" -X -P 127.0.0.1
+run_case_bg "-M: a client that moves" moves 1000 1000 "${v4[@]}" 127.0.0.1
+run_case_bg "-M -s: with indications" moves 1000 1000 "${v4[@]}" -s 127.0.0.1
+# Over streams that client asks for tickets and stays where it is.
+run_case_bg "-M -t: tickets over TCP" eval "PASSWORD_PORT=$MOBILE_PORT; uclient 1000 1000 ${v4[*]} -M -t 127.0.0.1"
+run_case_bg "-M -t -S: tickets over TLS" eval "PASSWORD_PORT=$MOBILE_PORT; uclient 1000 1000 ${v4[*]} -M -t -S 127.0.0.1"
 run_case_bg "-W: time-limited name by secret" eval "PASSWORD_PORT=$SECRET_PORT; uclient 1000 1000 -u user -W $SECRET \
   -e 127.0.0.1 -r $PEER_PORT -X 127.0.0.1"
 run_case_bg "wrong password is refused" refused -p "$PASSWORD_PORT" -u user -w wrong
@@ -113,6 +128,9 @@ run_case_bg "stunclient over IPv4" stunclient 127.0.0.1 127.0.0.1:
 run_case_bg "stunclient over IPv6" stunclient ::1 ::1
 wait_cases
 
+SERVER_PID=$MOBILE_PID SERVER_LOG=$MOBILE_LOG
+run_case "the server with mobility is alive and stops cleanly" stop_server
+SERVER_PID=$SECRET_PID SERVER_LOG=$SECRET_LOG
 run_case "the server with a secret is alive and stops cleanly" stop_server
 SERVER_PID=$PASSWORD_PID SERVER_LOG=$PASSWORD_LOG
 run_case "the server with users is alive and stops cleanly" stop_server

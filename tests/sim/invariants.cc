@@ -39,15 +39,52 @@ Endpoint Ledger::external(Endpoint endpoint) const {
 
 const Ledger::Open* Ledger::live(const FiveTuple& client, Instant now) const {
   const auto it = open_.find(client);
-  return it != open_.end() && now < it->second.deadline ? &it->second : nullptr;
+  return it != open_.end() && now < it->second->deadline ? it->second.get() : nullptr;
+}
+
+Ledger::OpenPtr Ledger::at(const FiveTuple& client) const {
+  const auto it = open_.find(client);
+  return it == open_.end() ? nullptr : it->second;
+}
+
+void Ledger::forget(const OpenPtr& open) {
+  std::erase_if(open_, [&](const auto& entry) { return entry.second == open; });
+}
+
+Verdict Ledger::note_moved(const FiveTuple& from, const FiveTuple& to) {
+  note_change();
+  const OpenPtr open = at(from);
+  if (!open) return {};  // Its connection was lost before, and the answer is yet to come.
+  if (at(to) != open) return "a move to where no ticket was shown";
+  open_.erase(from);
+  open->main = to;
+  open->pending.reset();
+  return {};
+}
+
+void Ledger::note_lost(const FiveTuple& client) {
+  note_change();
+  const OpenPtr open = at(client);
+  if (!open) return;
+  open_.erase(client);
+  if (open->pending == client) open->pending.reset();
+  if (open->main == client) open->main.reset();
+}
+
+bool Ledger::holds(const FiveTuple& client, const Endpoint& relayed, Instant now) const {
+  const Open* open = live(client, now);
+  return open != nullptr &&
+         std::find(open->relayed.begin(), open->relayed.end(), relayed) != open->relayed.end();
+}
+
+void Ledger::keep_ticket(const OpenPtr& open, const stun::MessageView& success) {
+  const auto ticket = success.find(AttributeType::mobility_ticket);
+  if (ticket) tickets_[Bytes(ticket->begin(), ticket->end())] = open;
 }
 
 std::optional<FiveTuple> Ledger::owner_of(const Endpoint& relayed, Instant now) const {
   for (const auto& [tuple, open] : open_) {
-    if (now >= open.deadline) continue;
-    if (std::find(open.relayed.begin(), open.relayed.end(), relayed) != open.relayed.end()) {
-      return tuple;
-    }
+    if (holds(tuple, relayed, now)) return tuple;
   }
   return {};
 }
@@ -62,9 +99,9 @@ bool Ledger::permits(const FiveTuple& client, const Ip& peer, Instant now) const
 void Ledger::note_time(Instant now) {
   const auto passed = [&](Instant deadline) { return looked_at_ < deadline && deadline <= now; };
   for (const auto& [tuple, open] : open_) {
-    bool changed = passed(open.deadline);
-    for (const auto& [ip, deadline] : open.permissions) changed = changed || passed(deadline);
-    for (const auto& [number, channel] : open.channels) {
+    bool changed = passed(open->deadline);
+    for (const auto& [ip, deadline] : open->permissions) changed = changed || passed(deadline);
+    for (const auto& [number, channel] : open->channels) {
       changed = changed || passed(channel.deadline);
     }
     if (changed) ++epoch_;
@@ -87,6 +124,7 @@ Verdict Ledger::check_to_client(const FiveTuple& client, ByteView packet, Instan
     const auto data = stun::parse_channel_data(packet);
     const Open* open = live(client, now);
     if (!data || open == nullptr) return "ChannelData to a client without an allocation";
+    if (open->main != client) return "ChannelData to a five-tuple that has sent none";
     const auto it = open->channels.find(data->number);
     if (it == open->channels.end() || it->second.deadline <= now) return "an unbound channel";
     if (!permits(client, it->second.peer.ip, now)) return "a channel without a permission";
@@ -101,6 +139,8 @@ Verdict Ledger::check_to_client(const FiveTuple& client, ByteView packet, Instan
   const auto peer =
       value ? stun::decode_xor_address(*value, message->transaction_id()) : std::nullopt;
   if (message->method() != Method::data || !peer) return "an odd indication";
+  const Open* open = live(client, now);
+  if (open != nullptr && open->main != client) return "data to a five-tuple that has sent none";
   if (!permits(client, peer->ip, now)) return "data from a peer without a permission";
   const auto data = message->find(AttributeType::data);
   if (data.has_value() == message->has(AttributeType::icmp)) return "data and ICMP at once";
@@ -136,20 +176,22 @@ Verdict Ledger::check_answer(const FiveTuple& client, const stun::MessageView& a
     asked.answer = kind;
     asked.epoch = epoch_;
   }
-  if (answer.message_class() == Class::success) apply(client, request, answer, now);
+  if (answer.message_class() == Class::success) return apply(client, request, answer, now);
   return {};
 }
 
-void Ledger::apply(const FiveTuple& client, const stun::MessageView& request,
-                   const stun::MessageView& success, Instant now) {
+Verdict Ledger::apply(const FiveTuple& client, const stun::MessageView& request,
+                      const stun::MessageView& success, Instant now) {
   switch (request.method()) {
     case Method::allocate:
-      return apply_allocate(client, success, now);
+      apply_allocate(client, success, now);
+      break;
     case Method::refresh:
-      return apply_refresh(client, success, now);
+      return apply_refresh(client, request, success, now);
     case Method::create_permission:
     case Method::channel_bind:
-      return apply_permissions(client, request, now);
+      apply_permissions(client, request, now);
+      break;
     case Method::binding:
     case Method::send:
     case Method::data:
@@ -158,6 +200,7 @@ void Ledger::apply(const FiveTuple& client, const stun::MessageView& request,
     case Method::connection_attempt:
       break;
   }
+  return {};
 }
 
 void Ledger::apply_allocate(const FiveTuple& client, const stun::MessageView& success,
@@ -170,23 +213,55 @@ void Ledger::apply_allocate(const FiveTuple& client, const stun::MessageView& su
   fresh.deadline = now + seconds(lifetime_of(success).value_or(0));
   const Open* existing = live(client, now);
   const bool again = existing != nullptr && existing->relayed == fresh.relayed;
-  if (!again) open_[client] = std::move(fresh);
+  if (!again) {
+    fresh.main = client;
+    open_[client] = std::make_shared<Open>(std::move(fresh));
+  }
+  keep_ticket(open_[client], success);
 }
 
-void Ledger::apply_refresh(const FiveTuple& client, const stun::MessageView& success, Instant now) {
+Verdict Ledger::apply_refresh(const FiveTuple& client, const stun::MessageView& request,
+                              const stun::MessageView& success, Instant now) {
+  OpenPtr open = at(client);
+  const auto ticket = request.find(AttributeType::mobility_ticket);
+  if (ticket) {
+    const auto issued = tickets_.find(Bytes(ticket->begin(), ticket->end()));
+    if (issued == tickets_.end()) return "a move with a ticket that was never issued";
+    open = issued->second.lock();
+  }
+  if (!open) return "a Refresh of nothing";
   const uint32_t lifetime = lifetime_of(success).value_or(0);
   if (lifetime == 0) {
-    open_.erase(client);
+    forget(open);
     // RFC 8656 section 8.2: asked again, the server says that there is none.
     note_change();
-    return;
+    return {};
   }
-  open_[client].deadline = now + seconds(lifetime);
+  open->deadline = now + seconds(lifetime);
+  if (!ticket) return {};
+  keep_ticket(open, success);
+  return apply_move(client, open);
+}
+
+Verdict Ledger::apply_move(const FiveTuple& client, const OpenPtr& open) {
+  const OpenPtr present = at(client);
+  if (present == open) return {};  // Asked again.
+  note_change();
+  if (present && live(client, looked_at_) != nullptr) return "a move onto another allocation";
+  if (open->pending) open_.erase(*open->pending);
+  open->pending = client;
+  open_[client] = open;
+  if (!open->main) {
+    open->main = client;
+    open->pending.reset();
+  }
+  return {};
 }
 
 void Ledger::apply_permissions(const FiveTuple& client, const stun::MessageView& request,
                                Instant now) {
-  Open& open = open_[client];
+  if (!open_[client]) open_[client] = std::make_shared<Open>();
+  Open& open = *open_[client];
   for (const stun::Attribute& attribute : request) {
     if (attribute.type != AttributeType::xor_peer_address) continue;
     const Endpoint peer =

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,13 +50,19 @@ class Ledger {
   [[nodiscard]] Verdict check_to_peer(const Endpoint& relayed, const Endpoint& peer,
                                       Instant now) const;
   // An allocation was ended from outside.
-  void note_ended(const FiveTuple& client) { open_.erase(client); }
+  void note_ended(const FiveTuple& client) { forget(at(client)); }
+  // RFC 8016: the allocation at `from` says that it is at `to` now.
+  Verdict note_moved(const FiveTuple& from, const FiveTuple& to);
+  // The connection at this five-tuple has ended, and its allocation has not.
+  void note_lost(const FiveTuple& client);
   // Something happened that may change the answer to one and the same request.
   void note_change() { ++epoch_; }
   // As above, when a deadline has passed since the last call.
   void note_time(Instant now);
 
-  // The live allocation that holds the relayed address.
+  // Whether the live allocation of a client holds the relayed address.
+  [[nodiscard]] bool holds(const FiveTuple& client, const Endpoint& relayed, Instant now) const;
+  // The live allocation that holds the relayed address, by one of its five-tuples.
   [[nodiscard]] std::optional<FiveTuple> owner_of(const Endpoint& relayed, Instant now) const;
   // Whether two allocations may exchange data (in process) at all.
   [[nodiscard]] bool permits(const FiveTuple& client, const Ip& peer, Instant now) const;
@@ -66,6 +73,8 @@ class Ledger {
     Instant deadline;
   };
   struct Open {
+    std::optional<FiveTuple> main;     // Where its data goes.
+    std::optional<FiveTuple> pending;  // Where the client has shown a ticket.
     std::vector<Endpoint> relayed;
     Instant deadline;
     std::map<Ip, Instant> permissions;
@@ -77,19 +86,28 @@ class Ledger {
     std::string answer;  // The kind of answer that was given.
   };
 
+  using OpenPtr = std::shared_ptr<Open>;
+
+  [[nodiscard]] OpenPtr at(const FiveTuple& client) const;
+  // Under each of its five-tuples.
+  void forget(const OpenPtr& open);
+  void keep_ticket(const OpenPtr& open, const stun::MessageView& success);
+  Verdict apply_move(const FiveTuple& client, const OpenPtr& open);
   [[nodiscard]] Endpoint external(Endpoint endpoint) const;
   [[nodiscard]] const Open* live(const FiveTuple& client, Instant now) const;
   Verdict check_answer(const FiveTuple& client, const stun::MessageView& answer, Instant now);
-  void apply(const FiveTuple& client, const stun::MessageView& request,
-             const stun::MessageView& success, Instant now);
+  Verdict apply(const FiveTuple& client, const stun::MessageView& request,
+                const stun::MessageView& success, Instant now);
   void apply_allocate(const FiveTuple& client, const stun::MessageView& success, Instant now);
-  void apply_refresh(const FiveTuple& client, const stun::MessageView& success, Instant now);
+  Verdict apply_refresh(const FiveTuple& client, const stun::MessageView& request,
+                        const stun::MessageView& success, Instant now);
   void apply_permissions(const FiveTuple& client, const stun::MessageView& request, Instant now);
 
   seconds permission_lifetime_;
   seconds channel_lifetime_;
   std::vector<OwnAddress> own_;
-  std::map<FiveTuple, Open> open_;
+  std::map<FiveTuple, OpenPtr> open_;
+  std::map<Bytes, std::weak_ptr<Open>> tickets_;
   std::map<std::pair<FiveTuple, stun::TransactionId>, Asked> asked_;
   uint64_t epoch_ = 0;
   Instant looked_at_;

@@ -61,6 +61,30 @@ TEST(Smoke, KeepsThemWhenEverythingIsScarce) {
   }
 }
 
+TEST(Smoke, KeepsThemWhenClientsMove) {
+  for (const uint64_t seed : seeds({41, 42})) {
+    WorldOptions options = {.seed = seed, .shards = 3};
+    options.settings.mobility = true;
+    const World::Totals totals = live(options, seconds(1200));
+    EXPECT_GT(totals.moves, 50U);
+    EXPECT_GT(totals.forwarded, 200U);
+    EXPECT_GT(totals.to_clients, 500U);
+  }
+}
+
+TEST(Smoke, KeepsThemWhenClientsMoveOverTerribleLinksAndEverythingIsScarce) {
+  for (const uint64_t seed : seeds({51})) {
+    WorldOptions options = {.seed = seed,
+                            .shards = 2,
+                            .clients = 20,
+                            .link = {Duration(0), milliseconds(1500), 250, 250}};
+    options.settings.mobility = true;
+    options.settings.quota = {6, 14};
+    options.settings.max_lifetime = seconds(700);
+    live(options, seconds(1200));
+  }
+}
+
 TEST(Trace, IsTheSameForTheSameSeed) {
   const auto trace_of = [](uint64_t seed) {
     World world({.seed = seed});

@@ -29,8 +29,8 @@ struct SimClient {
         session(settings, random) {}
 
   const uint32_t incarnation;  // Unique in a world: a client that starts anew is another one.
-  const turn::ClientRoute route;
-  const size_t shard;
+  turn::ClientRoute route;     // Changes when it moves.
+  size_t shard;
   RandomSource random;
   client::SessionSettings settings;
   client::TurnSession session;

@@ -120,11 +120,12 @@ void World::settle() {
   open_ = false;
   for (const ClientPtr& client : clients_) client->retired = true;
   // The longest allocation, and as much again for what is late.
-  run(options_.settings.max_lifetime + seconds(60));
+  run(options_.settings.max_lifetime + seconds(150));
   if (!violation_.empty()) return;
   for (const auto& shard : shards_) {
     if (shard->server.allocations() != 0) violate("an allocation outlives its deadline");
     if (shard->server.waiting() != 0) violate("a request waits for ever");
+    if (shard->server.forward_notes() != 0) violate("a forward note stays for ever");
     if (shard->ports.open_leases() != 0) violate("a port is held by nobody");
     const turn::Counters& counters = shard->server.counters();
     if (counters.allocations_opened.get() != counters.allocations_closed.get()) {
@@ -165,6 +166,7 @@ void World::serve(size_t index, const std::function<void(turn::Server&, turn::Ou
     ++shard.handed_out;
     deliver_to_shard(letter);
   }
+  for (const turn::ToOwner& packet : shard.out.to_owner) mail_packet(index, packet);
   check_balance(shard);
 }
 
@@ -195,13 +197,76 @@ void World::deliver_to_client(Shard& shard, const turn::ToClient& message) {
   const Verdict verdict = ledger_.check_to_client(tuple, packet, now_.mono, carried);
   if (!verdict.empty()) violate(verdict + " (shard " + std::to_string(shard.number) + ")");
   if (carried) check_carried(tuple, *carried);
-  carry(packet, [this, tuple](ByteView bytes) {
-    const auto it = at_.find(tuple);
-    const ClientPtr client = it == at_.end() ? nullptr : it->second.lock();
-    if (!client || client->retired) return;
-    client->session.on_packet(now_.mono, bytes, client->out);
-    pump(client);
+  const auto leave = [this, tuple](ByteView bytes_out) {
+    carry(bytes_out, [this, tuple](ByteView bytes) {
+      const auto it = at_.find(tuple);
+      const ClientPtr client = it == at_.end() ? nullptr : it->second.lock();
+      if (!client || client->retired) return;
+      client->session.on_packet(now_.mono, bytes, client->out);
+      pump(client);
+    });
+  };
+  if (!message.link.is_elsewhere()) return leave(packet);
+  mail(shard.number, message.link.worker, [leave, packet] { leave(packet); });
+}
+
+void World::mail(size_t from, size_t to, std::function<void()> happen) {
+  Instant& last = mail_at_[{from, to}];
+  last = std::max(last, now_.mono + between(random_, Duration(0), milliseconds(5)));
+  at(last, std::move(happen));
+}
+
+void World::mail_packet(size_t from, const turn::ToOwner& packet) {
+  CHECK(packet.worker < shards_.size() && packet.worker != from);
+  const Bytes bytes(packet.packet.begin(), packet.packet.end());
+  turn::ClientRoute route = packet.from;
+  route.link.worker = static_cast<uint32_t>(from);
+  const size_t to = packet.worker;
+  mail(from, to, [this, to, route, bytes] {
+    serve(to, [&](turn::Server& server, turn::Outbox& out) {
+      server.on_client_packet(now_, route, bytes, out);
+    });
   });
+}
+
+void World::mail_route(size_t shard, const turn::Effect& effect) {
+  const auto at_home = [](turn::ClientRoute route) {
+    route.link.worker = turn::LinkId::kHere;
+    return route;
+  };
+  if (const auto* held = std::get_if<turn::RouteHeld>(&effect)) {
+    mail(shard, held->route.link.worker, [this, at_home, note = *held] {
+      ledger_.note_change();
+      serve(note.route.link.worker, [&](turn::Server& server, turn::Outbox& out) {
+        server.on_route_held(now_, note.owner, at_home(note.route), note.deadline, out);
+      });
+    });
+  } else if (const auto* released = std::get_if<turn::RouteReleased>(&effect)) {
+    mail(shard, released->route.link.worker, [this, at_home, note = *released] {
+      ledger_.note_change();
+      serve(note.route.link.worker, [&](turn::Server& server, turn::Outbox&) {
+        server.on_route_released(now_, note.owner, at_home(note.route));
+      });
+    });
+  } else if (const auto* lost = std::get_if<turn::RouteLost>(&effect)) {
+    mail(shard, lost->owner, [this, shard, note = *lost] {
+      turn::ClientRoute route = note.route;
+      route.link.worker = static_cast<uint32_t>(shard);
+      lose_link(note.owner, route);
+    });
+  }
+}
+
+void World::lose_link(size_t shard, const turn::ClientRoute& route) {
+  bool survives = false;
+  shards_[shard]->server.for_each_allocation([&](const turn::Allocation& allocation) {
+    const turn::ClientRoute* known = allocation.route_at(route.tuple);
+    survives = survives || (known != nullptr && known->link == route.link && allocation.mobility);
+  });
+  serve(shard,
+        [&](turn::Server& server, turn::Outbox& out) { server.on_link_closed(now_, route, out); });
+  ledger_.note_change();
+  if (survives) ledger_.note_lost(route.tuple);
 }
 
 void World::deliver_to_peer(Shard& shard, const turn::ToPeer& message) {
@@ -211,7 +276,7 @@ void World::deliver_to_peer(Shard& shard, const turn::ToPeer& message) {
   if (!verdict.empty()) violate(verdict);
   const auto tag = read_payload(message.payload);
   if (!tag || !tag->from_client) return violate("a payload to a peer that no client made");
-  if (ledger_.owner_of(*relayed, now_.mono) != tuple_of_[tag->sender]) {
+  if (!client_holds(tag->sender, *relayed)) {
     violate("a payload from another client's relayed address");
   }
   const auto is_own = [&](const Ledger::OwnAddress& own) {
@@ -258,10 +323,15 @@ void World::carry_out(size_t shard, const turn::Effect& effect) {
   } else if (const auto* closed = std::get_if<turn::AllocationClosed>(&effect)) {
     ledger_.note_change();
     if (closed->reason != turn::CloseReason::deleted) ledger_.note_ended(closed->tuple);
+  } else if (const auto* moved = std::get_if<turn::AllocationMoved>(&effect)) {
+    const Verdict verdict = ledger_.note_moved(moved->from, moved->to);
+    if (!verdict.empty()) violate(verdict);
   } else if (const auto* opened = std::get_if<turn::AllocationOpened>(&effect)) {
     ledger_.note_change();
     for (const Endpoint& relayed : opened->relayed) known_relayed_.push_back(relayed);
     if (known_relayed_.size() > 64) known_relayed_.erase(known_relayed_.begin());
+  } else {
+    mail_route(shard, effect);
   }
 }
 
@@ -307,7 +377,7 @@ World::ClientPtr World::start_client(size_t slot) {
   auto client =
       std::make_shared<SimClient>(incarnation, route, route.tuple.client.port % shards_.size(),
                                   std::move(credentials), random_.next());
-  tuple_of_[incarnation] = route.tuple;
+  tuples_of_[incarnation] = {route.tuple};
   at_[route.tuple] = client;
   return client;
 }
@@ -365,7 +435,29 @@ void World::allocate(const ClientPtr& client) {
     options.reservation_token = tokens_.back();
     tokens_.pop_back();
   }
+  options.mobility = options_.settings.mobility && !chance(random_, 200);
   client->session.allocate(now_.mono, options, client->out);
+}
+
+void World::move(const ClientPtr& client) {
+  turn::ClientRoute route = client->route;
+  if (chance(random_, 300)) {
+    // Its connection breaks: before it moves, or while it does.
+    const size_t shard = client->shard;
+    after(between(random_, Duration(0), milliseconds(200)),
+          [this, route, shard] { lose_link(shard, route); });
+  }
+  route.tuple.client.port = static_cast<uint16_t>(20000 + random_.below(40000));
+  if (at_.count(route.tuple) != 0) return;
+  at_[route.tuple] = client;
+  tuples_of_[client->incarnation].insert(route.tuple);
+  client->route = route;
+  client->shard = route.tuple.client.port % shards_.size();
+  client->session.move(now_.mono, client->out);
+  // The old ticket is not known for ever.
+  for (int i = 0; i < 50; ++i) {
+    after(turn::kOldTicketKept + seconds(i), [this] { ledger_.note_change(); });
+  }
 }
 
 Endpoint World::pick_peer() {
@@ -398,6 +490,7 @@ void World::send_data(const ClientPtr& client) {
 }
 
 void World::act_allocated(const ClientPtr& client) {
+  if (client->session.has_ticket() && chance(random_, 60)) return move(client);
   const uint64_t mood = random_.below(100);
   if (mood < 2) {
     client->session.refresh(now_.mono, seconds(0), client->out);
@@ -530,14 +623,23 @@ void World::check_carried(const FiveTuple& client, const Ledger::Carried& carrie
   if (!tag) return violate("a payload to a client that nobody made");
   if (!tag->from_client) {
     if (peers_[tag->sender] != carried.peer) violate("a payload under another peer's name");
-    if (ledger_.owner_of(tag->relayed, now_.mono) != client) {
+    if (!ledger_.holds(client, tag->relayed, now_.mono)) {
       violate("a payload to another client than it was sent to");
     }
     return;
   }
   // In process: the sender may have ended since, but the name must have been its own.
   const auto owner = ledger_.owner_of(carried.peer, now_.mono);
-  if (owner && *owner != tuple_of_[tag->sender]) violate("a payload under another client's name");
+  if (owner && !client_holds(tag->sender, carried.peer)) {
+    violate("a payload under another client's name");
+  }
+}
+
+bool World::client_holds(uint32_t incarnation, const Endpoint& relayed) {
+  const auto& tuples = tuples_of_[incarnation];
+  return std::any_of(tuples.begin(), tuples.end(), [&](const FiveTuple& tuple) {
+    return ledger_.holds(tuple, relayed, now_.mono);
+  });
 }
 
 World::Totals World::totals() const {
@@ -549,6 +651,8 @@ World::Totals World::totals() const {
     totals.to_clients += c.relayed_to_client_packets.get();
     totals.in_process += c.in_process_packets.get();
     totals.allocations += c.allocations_opened.get();
+    totals.moves += c.moves.get();
+    totals.forwarded += c.forwarded_from_links.get();
     totals.dropped_without_permission +=
         c.drop_peer_no_permission.get() + c.drop_client_no_permission.get();
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <queue>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,8 @@ class World {
     uint64_t in_process = 0;
     uint64_t allocations = 0;
     uint64_t dropped_without_permission = 0;
+    uint64_t moves = 0;
+    uint64_t forwarded = 0;
   };
   [[nodiscard]] Totals totals() const;
 
@@ -81,6 +84,11 @@ class World {
   void deliver_to_client(Shard& shard, const turn::ToClient& message);
   void deliver_to_peer(Shard& shard, const turn::ToPeer& message);
   void deliver_to_shard(const turn::ToWorker& letter);
+  // Mail about clients that moved: in order between any two shards.
+  void mail(size_t from, size_t to, std::function<void()> happen);
+  void mail_packet(size_t from, const turn::ToOwner& packet);
+  void mail_route(size_t shard, const turn::Effect& effect);
+  void lose_link(size_t shard, const turn::ClientRoute& route);
   void carry_out(size_t shard, const turn::Effect& effect);
   void answer_key(size_t shard, const turn::FetchKey& fetch);
   void to_server(const turn::ClientRoute& route, size_t shard, ByteView packet);
@@ -95,6 +103,9 @@ class World {
   void allocate(const ClientPtr& client);
   Endpoint pick_peer();
   void send_data(const ClientPtr& client);
+  void move(const ClientPtr& client);
+  // Whether the client of that incarnation holds the relayed address.
+  bool client_holds(uint32_t incarnation, const Endpoint& relayed);
 
   // Peers and strangers.
   void peer_acts();
@@ -124,8 +135,9 @@ class World {
   std::vector<std::unique_ptr<Shard>> shards_;
   Ledger ledger_;
 
-  std::vector<ClientPtr> clients_;                    // By slot: the present incarnation.
-  std::map<uint32_t, FiveTuple> tuple_of_;            // By incarnation.
+  std::vector<ClientPtr> clients_;                     // By slot: the present incarnation.
+  std::map<uint32_t, std::set<FiveTuple>> tuples_of_;  // By incarnation.
+  std::map<std::pair<size_t, size_t>, Instant> mail_at_;
   std::map<FiveTuple, std::weak_ptr<SimClient>> at_;  // Who listens there now.
   uint32_t next_incarnation_ = 1;
   std::vector<Endpoint> peers_;

@@ -256,18 +256,20 @@ Balance balance_of(const turn::Counters& c, size_t waiting, uint64_t handed_in,
     for (const Counter* counter : counters) total += counter->get();
     return total;
   };
-  const uint64_t client_outcomes =
-      sum({&c.binding_successes, &c.successes, &c.errors, &c.relayed_to_peer_packets,
-           &c.drop_malformed, &c.drop_classic_stun, &c.drop_not_for_servers, &c.drop_unknown_method,
-           &c.drop_no_allocation, &c.drop_no_channel, &c.drop_bad_indication,
-           &c.drop_client_no_permission, &c.drop_local_peer_gone, &c.drop_rate_limited,
-           &c.drop_parked_full, &c.drop_parked_late, &c.links_moved, &c.connects_unanswered});
-  const uint64_t peer_outcomes = sum({&c.relayed_to_client_packets, &c.drop_peer_no_permission,
-                                      &c.drop_peer_unknown_relay, &c.drop_oversize});
+  const uint64_t client_outcomes = sum(
+      {&c.binding_successes, &c.successes, &c.errors, &c.relayed_to_peer_packets, &c.drop_malformed,
+       &c.drop_classic_stun, &c.drop_not_for_servers, &c.drop_unknown_method, &c.drop_no_allocation,
+       &c.drop_no_channel, &c.drop_bad_indication, &c.drop_client_no_permission,
+       &c.drop_local_peer_gone, &c.drop_rate_limited, &c.drop_parked_full, &c.drop_parked_late,
+       &c.links_moved, &c.connects_unanswered, &c.forwarded_to_owner});
+  const uint64_t peer_outcomes =
+      sum({&c.relayed_to_client_packets, &c.drop_peer_no_permission, &c.drop_peer_unknown_relay,
+           &c.drop_oversize, &c.drop_client_away});
   // What goes to another allocation arrives there as from a peer: here, or at another worker.
   const uint64_t from_peers =
       c.peer_packets.get() + c.in_process_packets.get() - handed_out + handed_in;
-  return {static_cast<int64_t>(c.client_packets.get() - client_outcomes - waiting),
+  return {static_cast<int64_t>(c.client_packets.get() + c.forwarded_from_links.get() -
+                               client_outcomes - waiting),
           static_cast<int64_t>(from_peers - peer_outcomes)};
 }
 

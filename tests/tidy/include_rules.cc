@@ -69,7 +69,7 @@ const std::vector<HeaderPlace>& header_places() {
       {"tl/", {"src/base/result.h"}},
       {"openssl/",
        {"src/base/random.cc", "src/stun/integrity.cc", "src/auth/credentials.cc",
-        "src/auth/nonce.cc", "src/auth/access_token.cc", "src/net/", "tests/"}},
+        "src/auth/nonce.cc", "src/auth/access_token.cc", "src/auth/mobility_ticket.cc", "src/net/", "tests/"}},
       {"event2/http", {"src/admin/"}},
       {"event2/", {"src/net/", "tests/embedding/"}},
       {"turnpike/", {"tests/embedding/"}},
