@@ -227,7 +227,7 @@ Verdict Ledger::apply_refresh(const FiveTuple& client, const stun::MessageView& 
   if (ticket) {
     const auto issued = tickets_.find(Bytes(ticket->begin(), ticket->end()));
     if (issued == tickets_.end()) return "a move with a ticket that was never issued";
-    open = issued->second.lock();
+    open = issued->second;
   }
   if (!open) return "a Refresh of nothing";
   const uint32_t lifetime = lifetime_of(success).value_or(0);

@@ -107,7 +107,7 @@ class Ledger {
   seconds channel_lifetime_;
   std::vector<OwnAddress> own_;
   std::map<FiveTuple, OpenPtr> open_;
-  std::map<Bytes, std::weak_ptr<Open>> tickets_;
+  std::map<Bytes, OpenPtr> tickets_;  // Also of those that have no five-tuple just now.
   std::map<std::pair<FiveTuple, stun::TransactionId>, Asked> asked_;
   uint64_t epoch_ = 0;
   Instant looked_at_;
