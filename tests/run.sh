@@ -34,10 +34,10 @@ declare -A ABOUT=(
   [bare-root]="quickstart and tests in a bare Debian root (needs root; --full only)")
 
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev libsqlite3-dev libfmt-dev libspdlog-dev
-  libexpected-dev libboost-program-options-dev libgtest-dev libgmock-dev)
+  libexpected-dev libboost-program-options-dev prometheus-cpp-dev libgtest-dev libgmock-dev)
 TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
   iproute2 nftables conntrack util-linux procps git stun-client stun-server chromium firefox-esr libnss3-tools
-  buildah podman runc containernetworking-plugins iptables debootstrap python3-yaml)
+  buildah podman runc containernetworking-plugins iptables debootstrap python3-yaml prometheus valgrind)
 
 usage() {
   cat << END
@@ -89,6 +89,13 @@ install_packages() {
   case " ${missing[*]} " in
     *" stun-server "*) [ -d /run/systemd/system ] && as_root systemctl mask stun-server.service ;;
   esac
+  # Only their tools are wanted: coturn's server would take the very port that ours is for.
+  local package_of_a_service
+  for package_of_a_service in coturn prometheus; do
+    case " ${missing[*]} " in
+      *" $package_of_a_service "*) [ -d /run/systemd/system ] && as_root systemctl mask "$package_of_a_service.service" ;;
+    esac
+  done
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq > "$LOGS/packages.log" 2>&1 &&
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" \
       >> "$LOGS/packages.log" 2>&1 < /dev/null
@@ -106,7 +113,7 @@ for test in json.load(sys.stdin)["tests"]:
     print(test["name"], folder, *test.get("command", ["?"]))'
 }
 
-threaded_tests() { list_tests "$1" | awk '$2 ~ "^unit/(base|auth|net|relay|server)$" || $2 ~ "^loopback"'; }
+threaded_tests() { list_tests "$1" | awk '$2 ~ "^unit/(base|auth|metrics|net|relay|server)$" || $2 ~ "^loopback"'; }
 
 configure_and_build() {  # CONFIGURATION
   local options=() targets=() strict=ON

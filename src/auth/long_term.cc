@@ -140,7 +140,9 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   if (answer == nullptr) return needed;
   if (*answer) {
     if (!attempt.fits((*answer)->keys)) return kWrong;
-    return attempt.identity((*answer)->name, (*answer)->keys);
+    Identity who = attempt.identity((*answer)->name, (*answer)->keys);
+    who.limits = (*answer)->limits;
+    return who;
   }
   if (answer->error() == LookupError::not_found) return kWrong;
 

@@ -32,6 +32,7 @@ struct Identity {
   std::string name;
   std::string quota_name;  // `name` without a time limit's timestamp.
   UserKeys keys;
+  StoredLimits limits;
   stun::PasswordAlgorithm algorithm = stun::PasswordAlgorithm::md5;
   stun::IntegrityKind integrity = stun::IntegrityKind::sha1;
   bool expired = false;  // A time-limited name whose time is over, but with the right password.

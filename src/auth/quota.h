@@ -35,6 +35,10 @@ class QuotaLease {
 
   void reset();
   [[nodiscard]] explicit operator bool() const { return ledger_ != nullptr; }
+  // In whose name it is held; valid as long as the lease.
+  [[nodiscard]] std::string_view user() const {
+    return entry_ == nullptr ? std::string_view() : std::string_view(entry_->first);
+  }
 
  private:
   friend class QuotaLedger;

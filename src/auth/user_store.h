@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +13,19 @@
 
 namespace turnpike::auth {
 
+// What the store says instead of the configuration, for a realm or for one user. 0 is no limit.
+struct StoredLimits {
+  std::optional<uint64_t> max_bps;      // Bytes per second and session, each direction.
+  std::optional<uint64_t> user_quota;   // Allocations of one user.
+  std::optional<uint64_t> total_quota;  // Of all users together; for a realm only.
+
+  friend bool operator==(const StoredLimits&, const StoredLimits&) = default;
+};
+
 struct UserRecord {
   std::string name;
   UserKeys keys;
+  StoredLimits limits{};
 };
 
 enum class LookupError : uint8_t {
@@ -29,6 +40,7 @@ struct StoreState {
   bool has_users = false;             // At least one user in the realm.
   bool all_users_have_sha256 = true;  // Each of them has a SHA-256 key (true when there are none).
   std::vector<std::string> shared_secrets;  // For time-limited users, from the store.
+  StoredLimits limits{};                    // Of the realm.
 
   friend bool operator==(const StoreState&, const StoreState&) = default;
 };

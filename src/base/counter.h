@@ -20,4 +20,14 @@ class Counter {
   std::atomic<uint64_t> value_{0};
 };
 
+// What is so now, as its one writer last said.
+class Gauge {
+ public:
+  void set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
 }  // namespace turnpike

@@ -1,6 +1,7 @@
 // A bounded queue with many senders and one receiver, and a doorbell.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <utility>
@@ -23,6 +24,7 @@ class Mailbox {
       if (letters_.size() >= capacity_) return false;
       was_empty = letters_.empty();
       letters_.push_back(std::move(letter));
+      waiting_.store(letters_.size(), std::memory_order_relaxed);
     }
     if (was_empty) ring_();
     return true;
@@ -32,13 +34,18 @@ class Mailbox {
   void take_all(std::vector<Letter>& out) {
     const std::lock_guard lock(mutex_);
     out.swap(letters_);
+    waiting_.store(0, std::memory_order_relaxed);
   }
+
+  // Any thread, without a lock.
+  [[nodiscard]] size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
  private:
   const size_t capacity_;
   const std::function<void()> ring_;
   std::mutex mutex_;
   std::vector<Letter> letters_;  // Guarded by mutex_.
+  std::atomic<size_t> waiting_{0};
 };
 
 }  // namespace turnpike

@@ -1,6 +1,7 @@
 // A token bucket in integers, with time as an argument.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/time.h"
@@ -19,6 +20,9 @@ class TokenBucket {
     tokens_ -= count;
     return true;
   }
+
+  // Gives tokens back that were taken and not used.
+  void put(uint64_t count) { tokens_ += std::min(count, burst_ - tokens_); }
 
   [[nodiscard]] uint64_t available(Instant now) {
     refill(now);

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/password_input.h"
 #include "cli/subcommands.h"
+#include "cli/user_limit.h"
 #include "cli/userdb_options.h"
 
 namespace turnpike::cli {
@@ -194,6 +195,7 @@ int user(Arguments arguments) {
       Subcommand{"add", add_user, "add a user or change a password"},
       Subcommand{"remove", remove_user, "remove a user"},
       Subcommand{"list", list_user, "list users"},
+      Subcommand{"limit", limit_user, "give a user, or a realm, limits of its own"},
       Subcommand{"key", key, "print the keys of a name, realm and password"},
   };
   return run_subcommand("turnpike user", kVerbs, arguments);

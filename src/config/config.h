@@ -125,6 +125,8 @@ struct Config {
   uint64_t total_quota = 0;               // Allocations at once altogether.
   uint64_t max_bps_bytes_per_s = 0;       // Per session, each direction.
   uint64_t bps_capacity_bytes_per_s = 0;  // All sessions together, each direction.
+  uint32_t max_packets_per_s = 0;         // Per session, each direction; 0: no limit.
+  uint32_t max_new_peers_per_s = 100;     // Per session; 0: no limit.
   uint32_t max_allocate_lifetime_s = 3600;
   uint32_t channel_lifetime_s = 600;
   uint32_t permission_lifetime_s = 300;
@@ -147,6 +149,14 @@ struct Config {
   bool mobility = false;                     // RFC 8016: sessions follow their clients.
   bool no_stun = false;                      // Binding requests are not answered.
   bool stun_only = false;                    // TURN requests are not answered.
+
+  // Metrics.
+  bool prometheus = false;
+  uint16_t prometheus_port = 9641;
+  std::vector<Ip> prometheus_ips;  // Empty: every address.
+  std::string prometheus_path = "/metrics";
+  bool prometheus_username_labels = false;
+  bool prometheus_coturn_names = false;  // Beside our own.
 
   // Logs and process.
   LogTarget log_target = LogTarget::standard_error;

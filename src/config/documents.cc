@@ -92,6 +92,7 @@ std::string setting_line(const Option& option, const AppliedValue& value) {
     return name + "=" + (*parse_switch(value.text) ? "on" : "off") + "\n";
   }
   if (value.text.empty()) return name + "=" + std::string(option.default_text) + "\n";
+  if (option.printed != nullptr) return name + "=" + option.printed(value.text) + "\n";
   return name + "=" + in_file_form(masked(option, value.text)) + "\n";
 }
 

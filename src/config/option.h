@@ -42,6 +42,9 @@ enum class Support : uint8_t {
 using Complaint = std::optional<std::string>;
 using Apply = Complaint (*)(Config&, std::string_view value);
 
+// The same value as it is printed, where it can be written in several ways.
+using Canonical = std::string (*)(std::string_view value);
+
 // What a row is for, besides being an option.
 enum class Origin : uint8_t {
   coturn,  // A name that coturn has or had.
@@ -63,7 +66,8 @@ struct Option {
   std::string_view alias_of = {};
   std::string_view alias_value = {};
   Support support = Support::supported;
-  Apply apply = nullptr;  // Set if, and only if, supported and no alias.
+  Apply apply = nullptr;        // Set if, and only if, supported and no alias.
+  Canonical printed = nullptr;  // nullptr: as it was written.
 };
 
 struct OptionGroup {

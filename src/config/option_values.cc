@@ -79,6 +79,22 @@ std::optional<uint64_t> parse_rate(std::string_view text) {
   return *scaled / 8;
 }
 
+std::string rate_text(uint64_t bytes_per_s) {
+  const auto bits = multiplied(bytes_per_s, 8);
+  if (bytes_per_s == 0 || !bits) return std::to_string(bytes_per_s);
+  for (const auto& [factor, letter] :
+       {std::pair(1'000'000'000ULL, "G"), std::pair(1'000'000ULL, "M"), std::pair(1'000ULL, "k")}) {
+    if (*bits % factor == 0) return std::to_string(*bits / factor) + letter + "bit";
+  }
+  return std::to_string(bytes_per_s);
+}
+
+std::string rate_in_words(uint64_t bytes_per_s) {
+  const std::string bytes = std::to_string(bytes_per_s) + " bytes a second";
+  const std::string text = rate_text(bytes_per_s);
+  return text.ends_with("bit") ? text + " a second, " + bytes : bytes;
+}
+
 std::string must_be_a_switch() {
   return "must be on or off (or yes/no, 1/0, true/false)";
 }

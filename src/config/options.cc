@@ -72,7 +72,7 @@ const Index& options_by_name() {
 }  // namespace
 
 std::span<const OptionGroup> option_groups() {
-  static const std::array<OptionGroup, 11> groups = {{
+  static const std::array<OptionGroup, 12> groups = {{
       {"Listeners", listener_options()},
       {"Clients over TCP, TLS and DTLS", tls_options()},
       {"Relayed addresses", relay_options()},
@@ -80,6 +80,7 @@ std::span<const OptionGroup> option_groups() {
       {"Peers", peer_options()},
       {"Limits", limit_options()},
       {"Protocol", protocol_options()},
+      {"Metrics", metrics_options()},
       {"Logs and process", log_options()},
       {"Command line only", command_line_options()},
       {"Accepted without effect", accepted_options()},

@@ -24,6 +24,10 @@ Complaint add_alternate(Config& config, std::string_view value) {
   return {};
 }
 
+std::string printed_rate(std::string_view value) {
+  return rate_text(parse_rate(value).value_or(0));
+}
+
 constexpr Option kLimits[] = {
     {.name = "user-quota",
      .letter = 'q',
@@ -43,14 +47,29 @@ constexpr Option kLimits[] = {
      .default_text = "0",
      .help = "Bytes per second that one session may relay in each direction, also as 3M or 24Mbit; "
              "0 is no limit.",
-     .apply = set_rate<&Config::max_bps_bytes_per_s>},
+     .apply = set_rate<&Config::max_bps_bytes_per_s>,
+     .printed = printed_rate},
     {.name = "bps-capacity",
      .letter = 'B',
      .placeholder = "RATE",
      .default_text = "0",
      .help = "Bytes per second that all sessions together may relay in each direction; 0 is no "
              "limit.",
-     .apply = set_rate<&Config::bps_capacity_bytes_per_s>},
+     .apply = set_rate<&Config::bps_capacity_bytes_per_s>,
+     .printed = printed_rate},
+    {.name = "max-packets-per-second",
+     .origin = Origin::ours,
+     .placeholder = "N",
+     .default_text = "0",
+     .help = "Datagrams per second that one session may relay in each direction; 0 is no limit.",
+     .apply = set_number<&Config::max_packets_per_s>},
+    {.name = "max-new-peers-per-second",
+     .origin = Origin::ours,
+     .placeholder = "N",
+     .default_text = "100",
+     .help = "Peers per second that are new to a session, against port scans through the relay; "
+             "five seconds' worth may be saved up; 0 is no limit.",
+     .apply = set_number<&Config::max_new_peers_per_s>},
     {.name = "max-allocate-lifetime",
      .placeholder = "SECONDS",
      .default_text = "3600",

@@ -25,7 +25,9 @@ constexpr Option refused(std::string_view name, std::string_view placeholder, st
 constexpr std::string_view kUnsafeTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
 constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
 constexpr std::string_view kOauth = "RFC 7635 (third-party authorization) is not served yet";
-constexpr std::string_view kPrometheus = "the Prometheus endpoint does not exist yet";
+constexpr std::string_view kPrometheusTls =
+    "metrics are served over plain HTTP; bind them to loopback with prometheus-address and put a "
+    "TLS proxy before them";
 constexpr std::string_view kConsole =
     "there is no telnet console; edit users with `turnpike user` and check a configuration with "
     "`turnpike check`";
@@ -82,14 +84,9 @@ constexpr Option kRefused[] = {
     refused("redis-statsdb", "STRING", kRedisStats, 'O'),
     refused("secret-key-file", "FILE", kDatabase),
     // Operation.
-    refused_flag("prometheus", kPrometheus),
-    refused("prometheus-port", "PORT", kPrometheus),
-    refused("prometheus-address", "ADDRESS", kPrometheus),
-    refused("prometheus-path", "PATH", kPrometheus),
-    refused_flag("prometheus-username-labels", kPrometheus),
-    refused_flag("prometheus-tls", kPrometheus),
-    refused("prometheus-cert", "FILE", kPrometheus),
-    refused("prometheus-key", "FILE", kPrometheus),
+    refused_flag("prometheus-tls", kPrometheusTls),
+    refused("prometheus-cert", "FILE", kPrometheusTls),
+    refused("prometheus-key", "FILE", kPrometheusTls),
     refused_flag("cli", kConsole),
     refused("cli-ip", "ADDRESS", kConsole),
     refused("cli-port", "PORT", kConsole),

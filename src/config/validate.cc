@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "config/option_values.h"
 #include "config/remarks.h"
@@ -286,6 +287,39 @@ void check_quotas(const Config& config, Remarks& remarks) {
   }
 }
 
+void check_metrics(LoadResult& result, Remarks& remarks) {
+  Config& config = result.config;
+  check_repeats(config.prometheus_ips, "prometheus-address", remarks);
+  const std::string_view file = std::string_view(result.file).substr(result.file.rfind('/') + 1);
+  if (!remarks.is_set("prometheus-coturn-names")) {
+    // Dashboards that were made for coturn go on working when its file is served here.
+    config.prometheus_coturn_names = file == "turnserver.conf";
+  }
+  if (!config.prometheus) {
+    for (const std::string_view option :
+         {"prometheus-port", "prometheus-address", "prometheus-path", "prometheus-username-labels",
+          "prometheus-coturn-names"}) {
+      if (!remarks.is_set(option)) continue;
+      remarks.warn(option, std::string(option) + " has no effect without prometheus");
+    }
+    return;
+  }
+  const bool is_open = std::any_of(config.prometheus_ips.begin(), config.prometheus_ips.end(),
+                                   [](const Ip& ip) { return !ip.is_loopback(); });
+  if (config.prometheus_username_labels && (config.prometheus_ips.empty() || is_open)) {
+    remarks.warn("prometheus-username-labels",
+                 "prometheus-username-labels tells the names of users to everybody who can reach "
+                 "the metrics; bind them with prometheus-address");
+  }
+  for (const auto& [name, port, off] :
+       {std::tuple("listening-port", config.listening_port, config.no_tcp),
+        std::tuple("tls-listening-port", config.tls_listening_port, config.no_tcp)}) {
+    if (off || port != config.prometheus_port) continue;
+    remarks.error("prometheus-port",
+                  "prometheus-port " + std::to_string(port) + " is also " + std::string(name));
+  }
+}
+
 void check_protocol(Config& config, Remarks& remarks) {
   if (config.no_stun && config.stun_only) {
     remarks.error("stun-only", "stun-only and no-stun together leave nothing to serve");
@@ -325,6 +359,7 @@ void validate(LoadResult& result) {
   check_lifetimes(result.config, remarks);
   check_quotas(result.config, remarks);
   check_protocol(result.config, remarks);
+  check_metrics(result, remarks);
 }
 
 }  // namespace turnpike::config

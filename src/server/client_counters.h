@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/counter.h"
+#include "turn/breakdown.h"
 
 namespace turnpike::server {
 
@@ -10,9 +11,11 @@ struct ClientCounters {
   Counter streams_closed;
   Counter dtls_opened;
   Counter dtls_closed;
-  Counter handshakes_done;
-  Counter handshakes_failed;
-  Counter handshakes_late;       // Took longer than they may.
+  turn::TransportTally handshakes_done;
+  turn::TransportTally handshakes_failed;
+  turn::TransportTally handshakes_late;  // Took longer than they may; of TCP: first bytes.
+  turn::TransportTally sent_packets;     // To clients, and their bytes.
+  turn::TransportTally sent_bytes;
   Counter refused_source_limit;  // Connections above the limit per source address.
   Counter refused_half_open;  // DTLS handshakes above a limit: all of them, or those of a source.
   Counter closed_not_turn;    // First bytes of another protocol, or a broken frame.

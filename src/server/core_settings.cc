@@ -55,7 +55,8 @@ std::shared_ptr<const turn::Settings> make_core_settings(
   settings->max_channels = config.max_channels_per_allocation;
   settings->max_connections = config.max_tcp_connections_per_allocation;
   settings->quota = {config.user_quota, config.total_quota};
-  settings->session_bytes_per_s = config.max_bps_bytes_per_s;
+  settings->session = {config.max_bps_bytes_per_s, config.max_packets_per_s};
+  settings->new_peers_per_s = config.max_new_peers_per_s;
   settings->error_limit = {};
   if (config.unauthorized_ratelimit) {
     settings->error_limit = {config.unauthorized_ratelimit_rps,

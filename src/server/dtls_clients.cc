@@ -115,7 +115,7 @@ void DtlsClients::feed(Client& client, ByteView datagram) {
     turn_.server.on_client_packet(turn_.now(), client.route(), plaintext, turn_.outbox);
   }
   if (client.is_over()) {
-    if (!was_open) counters_.handshakes_failed.add();
+    if (!was_open) counters_.handshakes_failed[Transport::dtls].add();
     close(handle);
   }
 }
@@ -129,7 +129,7 @@ void DtlsClients::on_handshake_done(Client& client) {
   const auto older = established_.find(client.tuple);
   if (older != established_.end()) close(older->second);
   established_.emplace(client.tuple, client.handle);
-  counters_.handshakes_done.add();
+  counters_.handshakes_done[Transport::dtls].add();
 }
 
 void DtlsClients::queue(const turn::ToClient& packet) {
@@ -139,6 +139,8 @@ void DtlsClients::queue(const turn::ToClient& packet) {
   plaintext_.insert(plaintext_.end(), packet.body.begin(), packet.body.end());
   note_use(*client);
   client->channel.write(plaintext_, out_);
+  counters_.sent_packets[Transport::dtls].add();
+  counters_.sent_bytes[Transport::dtls].add(plaintext_.size());
   address_new_datagrams({client->listener, client->tuple.client, client->tuple.server.ip});
 }
 
@@ -173,7 +175,7 @@ void DtlsClients::note_use(Client& client) {
 bool DtlsClients::is_overdue(const Client& client, Instant now) const {
   if (!client.is_open()) {
     if (now - client.opened <= limits_.handshake_max) return false;
-    counters_.handshakes_late.add();
+    counters_.handshakes_late[Transport::dtls].add();
     return true;
   }
   if (now - client.last_allocation <= limits_.without_allocation) return false;

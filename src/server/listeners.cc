@@ -90,6 +90,14 @@ std::vector<Endpoint> proxied_endpoints(const config::Config& config) {
   return endpoints;
 }
 
+std::vector<Endpoint> metrics_endpoints(const config::Config& config) {
+  std::vector<Ip> ips = config.prometheus_ips;
+  if (ips.empty()) ips = {any_address(IpFamily::v4), any_address(IpFamily::v6)};
+  std::vector<Endpoint> endpoints;
+  for (const Ip& ip : ips) endpoints.push_back({ip, config.prometheus_port});
+  return endpoints;
+}
+
 Result<Listeners, std::vector<net::SysError>> bind_listeners(const config::Config& config,
                                                              uint32_t workers) {
   Listeners listeners;

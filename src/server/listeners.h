@@ -16,6 +16,8 @@ namespace turnpike::server {
 std::vector<Endpoint> listening_endpoints(const config::Config& config);
 // The same of the ports for load balancers (PROXY protocol).
 std::vector<Endpoint> proxied_endpoints(const config::Config& config);
+// The same of the metrics.
+std::vector<Endpoint> metrics_endpoints(const config::Config& config);
 
 struct WorkerListeners {
   std::vector<net::UdpSocket> udp;

@@ -163,11 +163,11 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
     case net::TlsState::handshaking:
       return true;
     case net::TlsState::open:
-      if (!was_open) counters_.handshakes_done.add();
+      if (!was_open) counters_.handshakes_done[Transport::tls].add();
       return true;
     case net::TlsState::failed:
       // The alert that says why is worth a try.
-      counters_.handshakes_failed.add();
+      counters_.handshakes_failed[Transport::tls].add();
       write_out(client);
       return false;
     case net::TlsState::closed:
@@ -285,6 +285,8 @@ void StreamClients::queue(const turn::ToClient& packet) {
   std::vector<uint8_t>& to = client->tls ? client->plaintext : client->queue;
   to.insert(to.end(), packet.head.begin(), packet.head.end());
   to.insert(to.end(), packet.body.begin(), packet.body.end());
+  counters_.sent_packets[client->tuple.transport].add();
+  counters_.sent_bytes[client->tuple.transport].add(size);
   mark_dirty(*client);
 }
 
@@ -342,7 +344,7 @@ bool StreamClients::is_overdue(const Client& client, Instant now) const {
   const bool shaking = client.tls && client.tls->state() == net::TlsState::handshaking;
   if ((client.speech == Speech::unknown || shaking) &&
       now - client.opened > limits_.handshake_max) {
-    counters_.handshakes_late.add();
+    counters_.handshakes_late[client.tuple.transport].add();
     return true;
   }
   if (client.framer.pending() > 0 && now - client.last_complete > limits_.frame_max) {
@@ -362,7 +364,9 @@ bool StreamClients::is_overdue(const Client& client, Instant now) const {
 
 void StreamClients::on_tick() {
   const Instant now = turn_.now().mono;
+  waiting_bytes_ = 0;
   clients_.for_each([&](SlabHandle handle, Client& client) {
+    waiting_bytes_ += client.waiting();
     if (turn_.server.has_allocation(turn_.now(), client.tuple)) client.last_allocation = now;
     if (client.doomed || is_overdue(client, now)) overdue_.push_back(handle);
   });

@@ -62,6 +62,8 @@ class StreamClients {
   void on_tick();
 
   [[nodiscard]] size_t size() const { return clients_.size(); }
+  // Bytes that clients had not taken yet at the last tick.
+  [[nodiscard]] size_t waiting_bytes() const { return waiting_bytes_; }
 
  private:
   struct Client;
@@ -90,6 +92,7 @@ class StreamClients {
   std::shared_ptr<const net::TlsContext> tls_;
   Slab<Client> clients_;
   SourceCounts sources_;
+  size_t waiting_bytes_ = 0;
   std::vector<SlabHandle> dirty_;    // Have something queued since the last write.
   std::vector<SlabHandle> overdue_;  // Scratch of on_tick().
   std::vector<SlabHandle> resumed_;  // Were paused and have their answer.

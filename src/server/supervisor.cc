@@ -106,6 +106,7 @@ Result<std::unique_ptr<Supervisor>, std::string> Supervisor::start(config::Confi
   // Before anybody is answered: who has seen an answer may send a signal.
   supervisor->watch_signals();
   supervisor->start_threads();
+  if (auto started = supervisor->start_metrics(); !started) return unexpected(started.error());
   return supervisor;
 }
 
@@ -152,6 +153,9 @@ Result<void, std::string> Supervisor::prepare() {
                              [this](auth::LookupRequest&& question) {
                                return auth_service_->submit(std::move(question));
                              }};
+  if (config_.prometheus && config_.prometheus_username_labels) {
+    user_traffic_ = std::make_unique<UserTraffic>(workers);
+  }
   for (uint32_t i = 0; i < workers; ++i) {
     WorkerSetup setup;
     setup.index = i;
@@ -177,6 +181,7 @@ Result<void, std::string> Supervisor::prepare() {
     setup.redirected_replies = redirected_replies_ ? &*redirected_replies_ : nullptr;
     setup.capacity_from_clients = &capacity_from_clients_;
     setup.capacity_to_clients = &capacity_to_clients_;
+    setup.user_traffic = user_traffic_.get();
     setup.links = links;
     workers_.push_back(std::make_unique<Worker>(std::move(setup)));
   }
@@ -244,7 +249,41 @@ void Supervisor::start_threads() {
            {{"version", kVersion}, {"workers", workers_.size()}, {"realm", config_.realm}});
 }
 
+Result<void, std::string> Supervisor::start_metrics() {
+  if (!config_.prometheus) return {};
+  MetricsSetup setup;
+  for (const auto& worker : workers_) {
+    setup.workers.push_back({&worker->counters(), &worker->io_counters(),
+                             &worker->client_counters(), &worker->stats(),
+                             [&worker = *worker] { return worker.letters_waiting(); }});
+  }
+  setup.directory = &directory_;
+  setup.reservations = &reservations_;
+  setup.auth = &auth_service_->counters();
+  setup.error_replies = &error_replies_;
+  setup.error_limit = {config_.unauthorized_ratelimit_rps, config_.unauthorized_ratelimit_burst};
+  setup.users = user_traffic_.get();
+  setup.ports_per_address = static_cast<uint32_t>(config_.max_port - config_.min_port + 1);
+  setup.total_quota = config_.total_quota;
+  setup.realm = config_.realm;
+  setup.coturn_names = config_.prometheus_coturn_names ? CoturnNames::yes : CoturnNames::no;
+  metrics_ = std::make_unique<MetricsSource>(std::move(setup));
+  if (tls_) metrics_->set_certificates(*tls_->context());
+
+  metrics::ExposerSettings settings;
+  settings.path = config_.prometheus_path;
+  settings.addresses = metrics_endpoints(config_);
+  auto exposer = metrics::Exposer::start(settings, [this] { return metrics_->page().to_text(); });
+  if (!exposer) return unexpected(exposer.error());
+  exposer_ = std::move(*exposer);
+  for (const Endpoint& endpoint : settings.addresses) {
+    log_info("metrics_served", {{"address", endpoint.to_string()}, {"path", settings.path}});
+  }
+  return {};
+}
+
 Supervisor::~Supervisor() {
+  exposer_.reset();
   // The workers first: they ask the auth service, which may go on answering into the mailboxes of
   // workers that have stopped.
   for (size_t i = 0; i < threads_.size(); ++i) {
@@ -342,6 +381,7 @@ void Supervisor::reload_certificates() {
 
 void Supervisor::publish_tls() {
   post_to_all([this] { return NewTlsContext{tls_->context()}; });
+  if (metrics_) metrics_->set_certificates(*tls_->context());
 }
 
 void Supervisor::on_tick() {
@@ -367,6 +407,7 @@ void Supervisor::on_tick() {
 
 void Supervisor::drain() {
   draining_ = true;
+  if (metrics_) metrics_->set_draining();
   log_info("draining", {{"allocations", allocations()}});
   post_to_all([] { return SetAdmission{turn::Admission::closed}; });
 }

@@ -10,11 +10,13 @@
 #include "auth/quota.h"
 #include "auth/store/auth_service.h"
 #include "config/config.h"
+#include "metrics/exposer.h"
 #include "net/event_loop.h"
 #include "net/interfaces.h"
 #include "relay/reservations.h"
 #include "server/alternates.h"
 #include "server/external_address.h"
+#include "server/metrics_source.h"
 #include "server/tls_keeper.h"
 #include "server/worker.h"
 #include "turn/relay_directory.h"
@@ -41,6 +43,7 @@ class Supervisor {
   Result<void, std::string> prepare();
   [[nodiscard]] std::shared_ptr<const turn::Settings> make_settings() const;
   void start_threads();
+  Result<void, std::string> start_metrics();
   void watch_signals();
   void watch_addresses();
 
@@ -77,12 +80,15 @@ class Supervisor {
   std::optional<turn::ReplyBuckets> redirected_replies_;  // Where RFC 5780 is served.
   turn::CapacityPool capacity_from_clients_;
   turn::CapacityPool capacity_to_clients_;
+  std::unique_ptr<UserTraffic> user_traffic_;  // nullptr: not asked for.
 
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<auth::UserStore> user_store_;  // Until the auth service takes it.
   std::unique_ptr<auth::AuthService> auth_service_;
   std::vector<std::thread> threads_;
-  std::unique_ptr<Alternates> alternates_;  // nullptr: none are configured.
+  std::unique_ptr<Alternates> alternates_;     // nullptr: none are configured.
+  std::unique_ptr<MetricsSource> metrics_;     // nullptr: no metrics are served.
+  std::unique_ptr<metrics::Exposer> exposer_;  // Reads all of the above on a thread of its own.
 
   net::Doorbell stop_bell_;
   std::optional<net::AddressChanges> address_changes_;

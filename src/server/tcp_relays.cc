@@ -11,12 +11,12 @@ namespace {
 using turn::ConnectionRef;
 using turn::StreamDirection;
 
-constexpr size_t kReadSize = net::kTlsPlaintextMax;
+constexpr size_t kPipeReadSize = net::kTlsPlaintextMax;
 // With less than this to spend it is better to wait than to relay crumbs. A session may always save
 // up a datagram's worth, which is more.
 constexpr size_t kLeastRead = 1024;
 constexpr milliseconds kResumePeriod{50};
-constexpr size_t kAcceptsPerTurn = 16;
+constexpr size_t kPeerAcceptsPerTurn = 16;
 // RFC 5382 section 5: how long a half-closed connection may be silent before it counts as dead.
 constexpr seconds kHalfClosedMax{240};
 
@@ -52,7 +52,7 @@ TcpRelays::TcpRelays(net::EventLoop& loop, const WorkerTurn& turn, relay::RelayS
       relays_(relays),
       clients_(clients),
       counters_(counters),
-      input_(kReadSize),
+      input_(kPipeReadSize),
       plaintext_(net::kTlsPlaintextMax) {}
 
 TcpRelays::~TcpRelays() = default;
@@ -74,7 +74,7 @@ void TcpRelays::erase(ConnectionRef ref) {
 }
 
 void TcpRelays::accept_at(turn::RelayId relay) {
-  for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
+  for (size_t i = 0; i < kPeerAcceptsPerTurn; ++i) {
     // A flush may end the allocation.
     const relay::RelaySockets::Listener* listener = relays_.find_listener(relay);
     if (listener == nullptr) return;
@@ -175,7 +175,7 @@ void TcpRelays::on_writable(ConnectionRef ref, Side side) {
 size_t TcpRelays::allowance(Pipe& pipe, Side from) {
   const auto direction =
       from == Side::client ? StreamDirection::from_client : StreamDirection::to_client;
-  const size_t size = turn_.server.may_relay(turn_.now(), pipe.ref, direction, kReadSize);
+  const size_t size = turn_.server.may_relay(turn_.now(), pipe.ref, direction, kPipeReadSize);
   if (size >= kLeastRead) return size;
   slowed_.push_back(pipe.ref);
   (from == Side::client ? pipe.client_slowed : pipe.peer_slowed) = true;

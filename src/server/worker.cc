@@ -43,6 +43,7 @@ Worker::Worker(WorkerSetup setup)
                setup.capacity_to_clients, setup.workers, setup.mobility_key},
               setup.nonce_key, net::monotonic_now()),
       forwarding_(index_, links_.post),
+      user_traffic_(setup.user_traffic),
       streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls, random_.hash_key()),
       tcp_relays_(loop_, turn(), relays_, streams_, client_counters_),
       proxied_(
@@ -94,6 +95,13 @@ void Worker::on_tick() {
   tcp_relays_.on_tick();
   proxied_.on_tick();
   if (dtls_) dtls_->on_tick();
+  stats_.requests_waiting.set(server_.waiting());
+  stats_.stream_queue_bytes.set(streams_.waiting_bytes());
+  stats_.relay_sockets.set(relays_.size());
+  if (user_traffic_ == nullptr) return;
+  server_.for_each_allocation([this](turn::Allocation& allocation) {
+    user_traffic_->book(index_, allocation, now().mono);
+  });
 }
 
 void Worker::run() {
@@ -188,6 +196,8 @@ void Worker::add_to_batch(const turn::ToClient& packet) {
       net::UdpSocket& socket = udp_listeners_[packet.link.index];
       const Ip source = socket.local().ip.is_unspecified() ? packet.server_ip : Ip();
       batch_.add({&socket, packet.client, source, packet.head, packet.body, {}});
+      client_counters_.sent_packets[Transport::udp].add();
+      client_counters_.sent_bytes[Transport::udp].add(packet.head.size() + packet.body.size());
       return;
     }
     case LinkKind::dtls:
@@ -210,7 +220,8 @@ void Worker::send_to_workers() {
     HandedOver& letter = handovers_[worker];
     if (letter.items.empty()) continue;
     // Media: what does not fit into a full mailbox is lost, as it would be in a full socket.
-    static_cast<void>(links_.post(worker, std::exchange(letter, {})));
+    const size_t count = letter.items.size();
+    if (!links_.post(worker, std::exchange(letter, {}))) stats_.handovers_lost.add(count);
   }
 }
 
@@ -223,8 +234,8 @@ void Worker::report_peer_errors() {
 
 void Worker::carry_out(turn::Effect& effect) {
   std::visit(Overloaded{[this](turn::FetchKey& fetch) { ask_for_key(fetch); },
-                        [](const turn::AllocationOpened& event) { log_event(event); },
-                        [](const turn::AllocationClosed& event) { log_event(event); },
+                        [this](const turn::AllocationOpened& event) { on_opened(event); },
+                        [this](const turn::AllocationClosed& event) { on_closed(event); },
                         [this](const turn::ConnectPeer& e) { tcp_relays_.carry_out(e); },
                         [this](const turn::ClosePeer& e) { tcp_relays_.carry_out(e); },
                         [this](const turn::BindLink& e) { tcp_relays_.carry_out(e); },
@@ -237,6 +248,19 @@ void Worker::carry_out(turn::Effect& effect) {
              effect);
 }
 
+void Worker::on_opened(const turn::AllocationOpened& event) {
+  // Opening it takes longer than anything else that a client asks for, so the clock is read again.
+  stats_.setup_time.add(event.waited + (net::monotonic_now() - now().mono));
+  log_event(event);
+}
+
+void Worker::on_closed(const turn::AllocationClosed& event) {
+  stats_.session_length.add(event.lasted);
+  stats_.closed[event.reason].add();
+  if (user_traffic_ != nullptr) user_traffic_->close(index_, event, now().mono);
+  log_event(event);
+}
+
 void Worker::ask_for_key(turn::FetchKey& fetch) {
   auth::LookupRequest question;
   question.worker = index_;
@@ -246,7 +270,7 @@ void Worker::ask_for_key(turn::FetchKey& fetch) {
   question.userhash = fetch.userhash;
   // A full queue is a store that does not keep up. The request is forgotten in two seconds, and
   // the client's retransmission asks again.
-  static_cast<void>(links_.ask_users(std::move(question)));
+  if (!links_.ask_users(std::move(question))) stats_.questions_lost.add();
 }
 
 void Worker::move_link(turn::MoveLink& move) {

@@ -20,8 +20,10 @@
 #include "server/proxied_streams.h"
 #include "server/stream_clients.h"
 #include "server/tcp_relays.h"
+#include "server/user_traffic.h"
 #include "server/wake_up_moderator.h"
 #include "server/worker_message.h"
+#include "server/worker_stats.h"
 #include "turn/outbox.h"
 #include "turn/server.h"
 
@@ -58,6 +60,7 @@ struct WorkerSetup {
   turn::CapacityPool* capacity_from_clients = nullptr;
   turn::CapacityPool* capacity_to_clients = nullptr;
   Duration wake_up_pause{};  // See wake_up_moderator.h.
+  UserTraffic* user_traffic = nullptr;  // nullptr: nobody asks for traffic by user.
   WorkerLinks links;
 };
 
@@ -78,6 +81,8 @@ class Worker {
   [[nodiscard]] const turn::Counters& counters() const { return server_.counters(); }
   [[nodiscard]] const net::IoCounters& io_counters() const { return io_.counters(); }
   [[nodiscard]] const ClientCounters& client_counters() const { return client_counters_; }
+  [[nodiscard]] const WorkerStats& stats() const { return stats_; }
+  [[nodiscard]] size_t letters_waiting() const { return mailbox_.waiting(); }
   [[nodiscard]] uint64_t allocations() const {
     const turn::Counters& c = counters();
     return c.allocations_opened.get() - c.allocations_closed.get();
@@ -104,6 +109,8 @@ class Worker {
   void send_to_workers();
   void report_peer_errors();
   void carry_out(turn::Effect& effect);
+  void on_opened(const turn::AllocationOpened& event);
+  void on_closed(const turn::AllocationClosed& event);
   void ask_for_key(turn::FetchKey& fetch);
   void move_link(turn::MoveLink& move);
   void finish_turn();
@@ -127,6 +134,8 @@ class Worker {
   turn::Server server_;  // Holds leases on relays_, so it goes first.
   Forwarding forwarding_;
   ClientCounters client_counters_;
+  WorkerStats stats_;
+  UserTraffic* user_traffic_;
   StreamClients streams_;
   TcpRelays tcp_relays_;
   ProxiedStreams proxied_;

@@ -205,12 +205,30 @@ void describe(const Allocation& allocation, Instant now, Core& core,
   if (allocation.mobility) add_ticket(allocation, core, success);
 }
 
-void report_opened(const Allocation& allocation, Outbox& out) {
-  AllocationOpened opened{allocation.route.tuple, allocation.user, {}};
+// What the store says of the user counts more than what it says of his realm, and that more than
+// the configuration.
+auth::QuotaLimits quota_limits_of(const AuthenticatedRequest& request, const Core& core) {
+  auth::QuotaLimits limits = core.quota_limits;
+  if (const auth::Identity* who = request.identity()) {
+    limits.per_user = who->limits.user_quota.value_or(limits.per_user);
+  }
+  return limits;
+}
+
+SessionRates session_rates_of(const AuthenticatedRequest& request, const Core& core) {
+  SessionRates rates = core.session_rates;
+  if (const auth::Identity* who = request.identity()) {
+    rates.bytes_per_s = who->limits.max_bps.value_or(rates.bytes_per_s);
+  }
+  return rates;
+}
+
+void report_opened(const Allocation& allocation, const Request& request) {
+  AllocationOpened opened{allocation.route.tuple, allocation.user, {}, request.waited};
   for (const RelayLease& relay : allocation.relays) {
     if (relay) opened.relayed.push_back(relay.external());
   }
-  out.effects.emplace_back(std::move(opened));
+  request.out.effects.emplace_back(std::move(opened));
 }
 
 }  // namespace
@@ -243,7 +261,8 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   if (core.admission == Admission::closed) return reject(ErrorCode::insufficient_capacity);
 
   // Step 10. The place is taken before the ports and given back by itself when they fail.
-  auth::QuotaLease quota = core.services.quota.take(request.quota_user(), core.settings->quota);
+  auth::QuotaLease quota =
+      core.services.quota.take(request.quota_user(), quota_limits_of(request, core));
   if (!quota) return reject(ErrorCode::allocation_quota_reached);
 
   auto addresses = get_addresses(request, *wish, core);
@@ -258,8 +277,9 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   allocation.transport = wish->transport;
   allocation.relays = std::move(addresses->relays);
   allocation.quota = std::move(quota);
-  if (const uint64_t rate = core.settings->session_bytes_per_s; rate != 0) {
-    allocation.rate = std::make_unique<SessionRate>(rate, now);
+  const SessionRates rates = session_rates_of(request, core);
+  if (rates != SessionRates() || core.credit_from_clients.is_limited()) {
+    allocation.limits = make_session_limits(rates, now);
   }
   // RFC 8016 is about relayed datagrams: a TCP allocation (RFC 6062) lives and dies with its
   // control connection, and is given no ticket.
@@ -275,8 +295,10 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
                              now + kReservationLifetime);
   }
   core.allocations.publish_relays(allocation);
+  allocation.counted_as = request.from.tuple.transport;
   core.counters.allocations_opened.add();
-  report_opened(allocation, request.out);
+  core.counters.by.allocations_opened[allocation.counted_as].add();
+  report_opened(allocation, request);
   describe(allocation, now, core, success);
   return Done{};
 }

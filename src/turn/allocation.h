@@ -17,6 +17,7 @@
 #include "stun/types.h"
 #include "turn/bandwidth.h"
 #include "turn/mobility_state.h"
+#include "turn/new_peers.h"
 #include "turn/permissions.h"
 #include "turn/relay_ports.h"
 #include "turn/route.h"
@@ -33,6 +34,14 @@ struct Traffic {
   }
 };
 
+// What its owner's worker has booked of an allocation's traffic so far (see UserTraffic).
+struct Account {
+  static constexpr uint32_t kNone = UINT32_MAX;
+  uint32_t slot = kNone;
+  Traffic from_client;
+  Traffic to_client;
+};
+
 // The timer node is a base so that the wheel's node leads back to its allocation.
 struct Allocation : TimerNode {
   SlabHandle handle;
@@ -47,6 +56,9 @@ struct Allocation : TimerNode {
 
   Instant opened;
   Instant deadline;
+  // Where its opening was counted. A session that moves keeps it, so that what is counted as closed
+  // was counted as opened.
+  Transport counted_as = Transport::udp;
 
   RelayTransport transport = RelayTransport::udp;
   std::vector<SlabHandle> connections;  // With peers, of a TCP allocation (RFC 6062).
@@ -55,14 +67,16 @@ struct Allocation : TimerNode {
   std::array<RelayLease, 2> relays;
   auth::QuotaLease quota;
 
-  std::unique_ptr<SessionRate> rate;   // nullptr: not limited.
   std::unique_ptr<Mobility> mobility;  // nullptr: it stays where it is.
+  std::unique_ptr<SessionLimits> limits;  // nullptr: there are none.
+  std::unique_ptr<NewPeers> new_peers;    // Made with the first peer, if there is a limit.
 
   Permissions permissions;
   Channels channels;
 
   Traffic from_client;
   Traffic to_client;
+  Account account;
 
   // The way to the client at one of its five-tuples; nullptr: it is not one of them.
   [[nodiscard]] const ClientRoute* route_at(const FiveTuple& tuple) const {

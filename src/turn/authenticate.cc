@@ -7,11 +7,22 @@ namespace {
 
 using stun::ErrorCode;
 
-void report_wrong_credentials(const Request& request, Core& core) {
+void report_wrong_credentials(const Request& request, AuthOutcome outcome, Core& core) {
   core.counters.wrong_credentials.add();
+  core.counters.by.auth[outcome].add();
   const auto name = request.message.find(stun::AttributeType::username);
   request.out.effects.emplace_back(
       CredentialsRefused{request.from.tuple, name ? std::string(as_text(*name)) : std::string()});
+}
+
+AuthOutcome outcome_of(const auth::Refused& refused) {
+  return refused.code == ErrorCode::server_error ? AuthOutcome::unavailable
+                                                 : AuthOutcome::malformed;
+}
+
+AuthOutcome outcome_of(const auth::Challenged& challenged) {
+  return challenged.code == ErrorCode::stale_nonce ? AuthOutcome::stale_nonce
+                                                   : AuthOutcome::challenged;
 }
 
 }  // namespace
@@ -24,6 +35,7 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
     return AuthenticatedRequest(open, std::nullopt);
   }
 
+  auto& tally = core.counters.by.auth;
   const Allocation* allocation = core.allocations.find(request.from.tuple);
   if (allocation == nullptr) allocation = ticket_holder(request.message, core);
   std::optional<auth::KnownOwner> owner;
@@ -33,9 +45,16 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
                               .check(core.policy, request.message, nonce_holder(request.from.tuple),
                                      request.now, owner ? &*owner : nullptr);
   if (auto* needed = std::get_if<auth::NeedsKey>(&verdict)) return std::move(*needed);
-  if (const auto* refused = std::get_if<auth::Refused>(&verdict)) return Reject{refused->code};
+  if (const auto* refused = std::get_if<auth::Refused>(&verdict)) {
+    tally[outcome_of(*refused)].add();
+    return Reject{refused->code};
+  }
   if (const auto* challenged = std::get_if<auth::Challenged>(&verdict)) {
-    if (challenged->wrong_credentials) report_wrong_credentials(request, core);
+    if (challenged->wrong_credentials) {
+      report_wrong_credentials(request, AuthOutcome::wrong, core);
+    } else {
+      tally[outcome_of(*challenged)].add();
+    }
     return Challenge{challenged->code};
   }
   auto& who = std::get<auth::Identity>(verdict);
@@ -48,9 +67,10 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
       method == stun::Method::connection_bind ||
       (allocation != nullptr && allocation->user == who.name && method != stun::Method::allocate);
   if (who.expired && (settings.strict_expiry || !continues)) {
-    report_wrong_credentials(request, core);
+    report_wrong_credentials(request, AuthOutcome::expired, core);
     return Challenge{ErrorCode::unauthenticated};
   }
+  tally[AuthOutcome::accepted].add();
   Request covered = request;
   covered.message = request.message.limit_to(who.covered);
   return AuthenticatedRequest(covered, std::move(who));

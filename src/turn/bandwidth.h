@@ -1,9 +1,20 @@
 // Bandwidth: how much one session, and the server as a whole, may relay in each direction.
+//
+// `max-bps` is a token bucket of the session. `bps-capacity` is one bucket for all, from which
+// workers borrow in credits. So that many who want more than there is get the same each, workers
+// tell every 50 ms how much their sessions wanted, and are told how much one session may have: the
+// level at which what there is has been used up. Who wants less than the level gets all of it.
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <vector>
 
 #include "base/time.h"
 #include "base/token_bucket.h"
@@ -16,14 +27,51 @@ constexpr uint64_t rate_burst(uint64_t bytes_per_s) {
   return std::max(bytes_per_s / 5, kDatagram);
 }
 
-// `max-bps`: one session's two directions.
-struct SessionRate {
-  SessionRate(uint64_t bytes_per_s, Instant now)
-      : from_client(bytes_per_s, rate_burst(bytes_per_s), now),
-        to_client(bytes_per_s, rate_burst(bytes_per_s), now) {}
+constexpr Duration kCapacityPeriod = milliseconds(50);
+constexpr uint64_t kPeriodsPerSecond = seconds(1) / kCapacityPeriod;
+constexpr uint64_t kNoLevel = std::numeric_limits<uint64_t>::max();
 
-  TokenBucket from_client;
-  TokenBucket to_client;
+// The same on every worker, so that they speak of the same 50 ms.
+constexpr uint64_t period_of(Instant now) {
+  return static_cast<uint64_t>(now.time_since_epoch() / kCapacityPeriod);
+}
+
+// How much each of many sessions wanted in one period, by powers of two.
+class Demand {
+ public:
+  void add(uint64_t bytes) { of(bytes).add(1, bytes); }
+  // One that was counted with `before` wants `more`.
+  void grow(uint64_t before, uint64_t more) {
+    of(before).add(-1, 0 - before);
+    of(before + more).add(1, before + more);
+  }
+  void merge(const Demand& other);
+  void clear() { classes_ = {}; }
+
+  // How much each may have so that all together have no more than `supply`; kNoLevel when that is
+  // enough for everybody.
+  [[nodiscard]] uint64_t level(uint64_t supply) const;
+  // What they take when each has no more than `level`.
+  [[nodiscard]] uint64_t below(uint64_t level) const;
+
+ private:
+  struct Class {
+    uint64_t sessions = 0;
+    uint64_t bytes = 0;
+
+    void add(int64_t count, uint64_t sum) {
+      sessions += static_cast<uint64_t>(count);
+      bytes += sum;
+    }
+  };
+  // Nobody receives 2^39 bytes in 50 ms.
+  static constexpr size_t kClasses = 40;
+
+  Class& of(uint64_t bytes) {
+    return classes_[std::min<size_t>(static_cast<size_t>(std::bit_width(bytes)), kClasses - 1)];
+  }
+
+  std::array<Class, kClasses> classes_{};
 };
 
 // `bps-capacity` for one direction, shared by the workers. It is locked, so workers do not ask per
@@ -36,56 +84,79 @@ class CapacityPool {
 
   [[nodiscard]] uint64_t rate() const { return rate_; }
   // As much of `wanted` as there is.
-  uint64_t borrow(uint64_t wanted, Instant now) {
-    const std::lock_guard lock(mutex_);
-    const uint64_t lent = std::min(wanted, bucket_.available(now));
-    bucket_.take(lent, now);
-    return lent;
-  }
+  uint64_t borrow(uint64_t wanted, Instant now);
+  void give_back(uint64_t unused);
+
+  // `demand` is what the worker's sessions wanted in the period `of`; the answer is for `now`.
+  uint64_t report(uint32_t worker, uint64_t of, const Demand& demand, uint64_t now);
 
  private:
+  struct Report {
+    uint64_t period = 0;
+    Demand demand;
+  };
+
   const uint64_t rate_;
   std::mutex mutex_;
-  TokenBucket bucket_;  // Guarded by mutex_.
+  TokenBucket bucket_;           // Guarded by mutex_.
+  std::vector<Report> reports_;  // Guarded by mutex_; index: worker.
 };
 
-// A worker's part of the pool: what it has borrowed and not used.
+// One session's part in one direction.
+struct CapacityShare {
+  uint64_t period = 0;
+  uint64_t wanted = 0;    // In that period.
+  int64_t allowance = 0;  // Below zero after a datagram that was larger.
+};
+
+// A worker's part of the pool: what it has borrowed and not used, and what it knows of the level.
 class CapacityCredit {
  public:
-  explicit CapacityCredit(CapacityPool* pool) : pool_(pool) {}
+  CapacityCredit(CapacityPool* pool, uint32_t worker) : pool_(pool), worker_(worker) {}
 
-  bool take(uint64_t size, Instant now) {
-    if (pool_ == nullptr || pool_->rate() == 0) return true;
-    if (credit_ < size && now >= ask_again_) {
-      // 10 ms of the whole rate at a time: small, so that what one worker leaves unused is soon
-      // another's, and far more than one packet.
-      const uint64_t wanted = std::max(size, pool_->rate() / 100);
-      credit_ += pool_->borrow(wanted - std::min(credit_, wanted), now);
-      ask_again_ = now + milliseconds(1);
-    }
-    if (credit_ < size) return false;
-    credit_ -= size;
-    return true;
-  }
+  [[nodiscard]] bool is_limited() const { return pool_ != nullptr && pool_->rate() != 0; }
+  // Requires is_limited(). `share` is the session's.
+  bool take(CapacityShare& share, uint64_t size, Instant now);
 
-  // As much of `wanted` as could be taken now.
-  uint64_t available(uint64_t wanted, Instant now) {
-    if (pool_ == nullptr || pool_->rate() == 0) return wanted;
-    if (credit_ < wanted && now >= ask_again_) {
-      credit_ += pool_->borrow(wanted - credit_, now);
-      ask_again_ = now + milliseconds(1);
-    }
-    return std::min(credit_, wanted);
-  }
+  // For streams, which can wait: as much of `wanted` as could be taken now. Requires is_limited().
+  uint64_t available(CapacityShare& share, uint64_t wanted, Instant now);
   // Takes what was available().
-  void spend(uint64_t size) {
-    if (pool_ != nullptr && pool_->rate() != 0) credit_ -= std::min(credit_, size);
-  }
+  void spend(CapacityShare& share, uint64_t size);
 
  private:
+  void begin_period(uint64_t period);
+  void enter_period(CapacityShare& share, Instant now);
+  void note_demand(CapacityShare& share, uint64_t size);
+  void borrow(uint64_t wanted, Instant now);
+
   CapacityPool* pool_;
+  uint32_t worker_;
+  uint64_t period_ = 0;
+  Demand demand_;
+  uint64_t level_ = kNoLevel;
+  uint64_t expected_ = 0;  // What the sessions here will take in a period.
   uint64_t credit_ = 0;
   Instant ask_again_{};
 };
+
+// What one session may do in one direction.
+struct DirectionLimits {
+  std::optional<TokenBucket> bytes;
+  std::optional<TokenBucket> packets;
+  CapacityShare share;
+};
+
+struct SessionLimits {
+  DirectionLimits from_client;
+  DirectionLimits to_client;
+};
+
+struct SessionRates {
+  uint64_t bytes_per_s = 0;  // Each direction; 0: no limit.
+  uint64_t packets_per_s = 0;
+
+  friend bool operator==(const SessionRates&, const SessionRates&) = default;
+};
+std::unique_ptr<SessionLimits> make_session_limits(const SessionRates& rates, Instant now);
 
 }  // namespace turnpike::turn

@@ -46,6 +46,11 @@ Outcome handle_channel_bind(const AuthenticatedRequest& request, Core& core,
     return reject(ErrorCode::insufficient_capacity);
   }
 
+  const bool is_known = allocation.channels.is_bound(decision.peer, now);
+  if (!may_meet(allocation, is_known ? 0 : 1, now, core)) {
+    return reject(ErrorCode::insufficient_capacity);
+  }
+
   const Instant permitted = now + core.settings->permission_lifetime;
   allocation.permissions.install(decision.peer.ip, decision.reach, permitted);
   allocation.channels.bind(

@@ -63,6 +63,7 @@ void add_addresses(const Request& request, const Core& core,
 void answer_classic_binding(const Request& request, Core& core) {
   Counters& counters = core.counters;
   counters.binding_requests.add();
+  counters.by.requests.add(stun::Method::binding);
   if (!core.binding_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
     return counters.drop_rate_limited.add();
   }
@@ -82,7 +83,14 @@ void answer_classic_binding(const Request& request, Core& core) {
   }
   const ByteView bytes = answer.finish();
   request.out.give_back(room.size() - bytes.size());
-  (unserved.empty() ? counters.binding_successes : counters.errors).add();
+  if (unserved.empty()) {
+    counters.binding_successes.add();
+    counters.by.successes.add(stun::Method::binding);
+  } else {
+    counters.errors.add();
+    counters.binding_errors.add();
+    counters.by.errors.add(stun::ErrorCode::unknown_attribute);
+  }
   request.out.to_client.push_back(
       {path.link, path.client, path.server_ip, bytes, {}, Precious::yes});
 }

@@ -25,8 +25,37 @@ Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::No
       notes(sv.random.hash_key()),
       error_limiter(make_limiter(settings->error_limit, sv.error_replies, sv.random)),
       binding_limiter(make_limiter(settings->binding_limit, sv.binding_replies, sv.random)),
-      credit_from_clients(sv.capacity_from_clients),
-      credit_to_clients(sv.capacity_to_clients) {}
+      credit_from_clients(sv.capacity_from_clients, sv.worker),
+      credit_to_clients(sv.capacity_to_clients, sv.worker),
+      peer_hash_key(sv.random.hash_key()) {}
+
+namespace {
+
+// nullptr: no limit.
+NewPeers* new_peers_of(Allocation& allocation, Instant now, const Core& core) {
+  const uint64_t limit = core.settings->new_peers_per_s;
+  if (limit == 0) return nullptr;
+  if (!allocation.new_peers) {
+    allocation.new_peers = std::make_unique<NewPeers>(limit, core.peer_hash_key, now);
+  }
+  return allocation.new_peers.get();
+}
+
+}  // namespace
+
+bool may_meet(Allocation& allocation, uint64_t count, Instant now, Core& core) {
+  NewPeers* peers = new_peers_of(allocation, now, core);
+  if (peers == nullptr || count == 0 || peers->take(count, now)) return true;
+  core.counters.new_peer_refusals.add();
+  return false;
+}
+
+bool may_send_to(Allocation& allocation, const Endpoint& peer, Instant now, Core& core) {
+  NewPeers* peers = new_peers_of(allocation, now, core);
+  if (peers == nullptr || peers->send_to(peer, now)) return true;
+  core.counters.drop_new_peer.add();
+  return false;
+}
 
 std::string_view to_string(CloseReason reason) {
   switch (reason) {
@@ -86,18 +115,25 @@ PeerDecision decide_tcp_peer(const Endpoint& peer, const Core& core) {
 tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest& request,
                                    const PeerDecision& decision, Core& core) {
   core.counters.peers_refused.add();
+  core.counters.by.peers_refused[decision.reason].add();
   request.out.effects.emplace_back(
       PeerRefused{request.from.tuple, std::string(request.user()), decision.peer, decision.reason});
   return reject(stun::ErrorCode::forbidden);
 }
 
+void report_closed(const Allocation& allocation, CloseReason reason, Instant now, Core& core,
+                   Outbox& out) {
+  core.counters.allocations_closed.add();
+  core.counters.by.allocations_closed[allocation.counted_as].add();
+  out.effects.emplace_back(AllocationClosed{
+      allocation.route.tuple, allocation.user, std::string(allocation.quota.user()), reason,
+      now - allocation.opened, allocation.from_client, allocation.to_client, allocation.account});
+}
+
 void close_allocation(Allocation& allocation, CloseReason reason, Instant now, Core& core,
                       Outbox& out) {
   end_connections(allocation, std::nullopt, core, out);
-  core.counters.allocations_closed.add();
-  out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user, reason,
-                                            now - allocation.opened, allocation.from_client,
-                                            allocation.to_client});
+  report_closed(allocation, reason, now, core, out);
   withdraw_routes(allocation, core, out);
   core.allocations.erase(allocation);
 }

@@ -68,7 +68,16 @@ struct Core {
   std::unique_ptr<ReplyBuckets> own_redirected_replies;
   CapacityCredit credit_from_clients;
   CapacityCredit credit_to_clients;
+  HashKey peer_hash_key;
+  // Those of the settings, where the user store has no others for the realm.
+  auth::QuotaLimits quota_limits;
+  SessionRates session_rates;
 };
+
+// Whether the session may turn to `count` peers that are new to it.
+bool may_meet(Allocation&, uint64_t count, Instant now, Core&);
+// Whether it may send to this one, without a channel.
+bool may_send_to(Allocation&, const Endpoint& peer, Instant now, Core&);
 
 // The handlers; each file is one section of the RFC. `success` is an empty success response.
 Outcome handle_allocate(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
@@ -122,6 +131,8 @@ inline Endpoint nonce_holder(const FiveTuple& tuple) {
   return is_stream(tuple.transport) ? Endpoint{tuple.client.ip, 0} : tuple.client;
 }
 
+// Counts and reports the end of an allocation, which its owner then destroys.
+void report_closed(const Allocation&, CloseReason, Instant now, Core&, Outbox&);
 // Ends an allocation and reports it.
 void close_allocation(Allocation&, CloseReason, Instant now, Core&, Outbox&);
 

@@ -5,13 +5,12 @@
 #include <string_view>
 
 #include "base/counter.h"
+#include "turn/breakdown.h"
 
 namespace turnpike::turn {
 
 // X(member, help). The order is the order of presentation.
 #define TURNPIKE_TURN_COUNTERS(X)                                                              \
-  X(client_packets, "Packets and frames that came from clients")                               \
-  X(client_bytes, "Bytes that came from clients")                                              \
   X(peer_packets, "Datagrams that came from peers")                                            \
   X(peer_bytes, "Bytes that came from peers")                                                  \
   X(relayed_to_peer_packets, "Datagrams relayed from clients to peers")                        \
@@ -21,6 +20,7 @@ namespace turnpike::turn {
   X(in_process_packets, "Of those, datagrams passed between two of our own allocations")       \
   X(binding_requests, "Binding requests")                                                      \
   X(binding_successes, "Binding success responses")                                            \
+  X(binding_errors, "Error responses to Binding requests")                                     \
   X(requests, "Requests other than Binding")                                                   \
   X(successes, "Success responses other than Binding")                                         \
   X(errors, "Error responses")                                                                 \
@@ -49,8 +49,11 @@ namespace turnpike::turn {
   X(drop_peer_unknown_relay, "Peer datagrams dropped: the allocation is gone")                 \
   X(drop_local_peer_gone, "Datagrams to one of our relayed addresses that no longer lives")    \
   X(drop_rate_limited, "Answers to strangers left out by the rate limit")                      \
+  X(drop_challenge_limited, "Of those, challenges")                                            \
   X(drop_parked_full, "Requests dropped: too many wait for the user store")                    \
   X(drop_parked_late, "Requests dropped: the user store did not answer in time")               \
+  X(drop_packet_rate, "Datagrams dropped: over a session's packets a second")                  \
+  X(drop_new_peer, "Client packets dropped: too many new peers a second")                      \
   X(drop_session_rate, "Datagrams dropped: over a session's bandwidth")                        \
   X(drop_capacity, "Datagrams dropped: over the server's bandwidth")                           \
   X(drop_oversize, "Peer datagrams dropped: too large for what would carry them")              \
@@ -58,6 +61,7 @@ namespace turnpike::turn {
   X(icmp_to_client, "ICMP errors passed to clients")                                           \
   X(drop_icmp, "ICMP errors not passed on")                                                    \
   X(permission_cap, "Requests refused: too many permissions")                                  \
+  X(new_peer_refusals, "Requests refused: too many new peers a second")                        \
   X(channel_cap, "Requests refused: too many channels")                                        \
   X(connection_cap, "TCP connections refused: the allocation has too many")                    \
   X(connects_begun, "Connect requests that set out for a peer")                                \
@@ -75,6 +79,7 @@ struct Counters {
 #define X(member, help) Counter member;
   TURNPIKE_TURN_COUNTERS(X)
 #undef X
+  Breakdown by;
 };
 
 struct CounterInfo {

@@ -46,12 +46,17 @@ Outcome handle_create_permission(const AuthenticatedRequest& request, Core& core
   const Instant now = request.now.mono;
   const Instant deadline = now + core.settings->permission_lifetime;
   Permissions updated = allocation.permissions;
+  uint64_t new_peers = 0;
   for (const PeerDecision& decision : *peers) {
     if (!updated.has_room(decision.peer.ip, core.settings->max_permissions, now)) {
       core.counters.permission_cap.add();
       return reject(ErrorCode::insufficient_capacity);
     }
+    if (updated.find(decision.peer.ip, now) == nullptr) ++new_peers;
     updated.install(decision.peer.ip, decision.reach, deadline);
+  }
+  if (!may_meet(allocation, new_peers, now, core)) {
+    return reject(ErrorCode::insufficient_capacity);
   }
   allocation.permissions = std::move(updated);
   for (const PeerDecision& decision : *peers) {

@@ -31,18 +31,22 @@ struct AllocationOpened {
   FiveTuple tuple;
   std::string user;
   std::vector<Endpoint> relayed;
+  Duration waited{};  // For the user store.
 };
 
 enum class CloseReason : uint8_t { deleted, expired, link_closed, killed, server_stops };
+constexpr size_t kCloseReasons = 5;
 std::string_view to_string(CloseReason reason);
 
 struct AllocationClosed {
   FiveTuple tuple;
   std::string user;
+  std::string quota_user;  // Without the timestamp of a time-limited name.
   CloseReason reason;
   Duration lasted;
   Traffic from_client;
   Traffic to_client;
+  Account account;
 };
 
 // RFC 8016: it has one five-tuple again, another one than before.

@@ -2,6 +2,7 @@
 // are scanned, since a session has a handful of peers. Expiry is a comparison at use.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -72,6 +73,10 @@ class Channels {
     return nullptr;
   }
 
+  [[nodiscard]] bool is_bound(const Endpoint& peer, Instant now) const {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [&](const Channel& c) { return c.peer == peer && now < c.deadline; });
+  }
   // RFC 8656 section 12.2: false when the number or the peer is bound to another.
   [[nodiscard]] bool may_bind(uint16_t number, const Endpoint& peer, Instant now) const;
   [[nodiscard]] bool has_room(uint16_t number, size_t cap, Instant now);

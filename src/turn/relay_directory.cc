@@ -62,13 +62,18 @@ bool RelayDirectory::set(const Endpoint& external, const Ip& local, const RelayO
   const Address* address = address_of(external.ip);
   if (address == nullptr) address = add_address(external.ip, local);
   if (address == nullptr) return false;
-  ports_of(*address, owner.transport)[external.port].store(pack(owner), std::memory_order_release);
+  Ports& ports = ports_of(*address, owner.transport);
+  const uint64_t before =
+      ports.owners[external.port].exchange(pack(owner), std::memory_order_acq_rel);
+  if (before == 0) ports.used.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
 void RelayDirectory::clear(const Endpoint& external, RelayTransport transport) {
   if (const Address* address = address_of(external.ip)) {
-    ports_of(*address, transport)[external.port].store(0, std::memory_order_release);
+    Ports& ports = ports_of(*address, transport);
+    const uint64_t before = ports.owners[external.port].exchange(0, std::memory_order_acq_rel);
+    if (before != 0) ports.used.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 
@@ -79,12 +84,27 @@ std::optional<RelayOwner> RelayDirectory::find(const Endpoint& peer,
   const Ports* ports =
       address->ports.at(static_cast<size_t>(transport)).load(std::memory_order_acquire);
   if (ports == nullptr) return {};
-  const uint64_t packed = (*ports)[peer.port].load(std::memory_order_acquire);
+  const uint64_t packed = ports->owners[peer.port].load(std::memory_order_acquire);
   if (packed == 0) return {};
   return RelayOwner{static_cast<uint32_t>(packed >> 24) & 0xff,
                     {static_cast<uint32_t>(packed) & kMaxIndex,
                      static_cast<uint32_t>(packed >> 32) & kGenerationMask},
                     transport};
+}
+
+std::vector<RelayDirectory::Use> RelayDirectory::use() const {
+  std::vector<Use> all;
+  const size_t count = count_.load(std::memory_order_acquire);
+  for (size_t i = 0; i < count; ++i) {
+    for (const RelayTransport transport : {RelayTransport::udp, RelayTransport::tcp}) {
+      const Ports* ports =
+          addresses_[i].ports.at(static_cast<size_t>(transport)).load(std::memory_order_acquire);
+      if (ports == nullptr) continue;
+      all.push_back(
+          {addresses_[i].external, transport, ports->used.load(std::memory_order_relaxed)});
+    }
+  }
+  return all;
 }
 
 std::optional<Ip> RelayDirectory::external_form(const Ip& ip) const {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "base/endpoint.h"
 #include "turn/relay_ports.h"
@@ -50,13 +51,23 @@ class RelayDirectory {
   [[nodiscard]] std::optional<RelayOwner> find_tcp(const Endpoint& peer) const {
     return find(peer, RelayTransport::tcp);
   }
+  // How many ports of each relay address allocations hold. Any thread.
+  struct Use {
+    Ip external;
+    RelayTransport transport = RelayTransport::udp;
+    uint32_t ports = 0;
+  };
+  [[nodiscard]] std::vector<Use> use() const;
   // The external form of one of our relay addresses; nothing for any other address.
   [[nodiscard]] std::optional<Ip> external_form(const Ip& ip) const;
   // What the sockets of that relay address are bound to.
   [[nodiscard]] std::optional<Ip> local_form(const Ip& ip) const;
 
  private:
-  using Ports = std::array<std::atomic<uint64_t>, 65536>;
+  struct Ports {
+    std::array<std::atomic<uint64_t>, 65536> owners{};
+    std::atomic<uint32_t> used{0};
+  };
   struct Address {
     Ip external;
     Ip local;

@@ -82,14 +82,19 @@ bool may_reach_client(const Allocation& allocation, const Channel* channel, cons
   return permission != nullptr && fits(permission->reach);
 }
 
-// Bandwidth is taken from the session first: what its own limit drops costs the others nothing.
-bool has_bandwidth(TokenBucket* session, CapacityCredit& server, size_t size, Instant now,
+// What the session may do is asked first: what its own limits drop costs the others nothing.
+bool has_bandwidth(DirectionLimits* session, CapacityCredit& server, size_t size, Instant now,
                    Counters& counters) {
-  if (session != nullptr && !session->take(size, now)) {
+  if (session == nullptr) return true;
+  if (session->packets && !session->packets->take(1, now)) {
+    counters.drop_packet_rate.add();
+    return false;
+  }
+  if (session->bytes && !session->bytes->take(size, now)) {
     counters.drop_session_rate.add();
     return false;
   }
-  if (server.take(size, now)) return true;
+  if (!server.is_limited() || server.take(session->share, size, now)) return true;
   counters.drop_capacity.add();
   return false;
 }
@@ -117,8 +122,8 @@ void send_to_peer(Allocation& allocation, const Endpoint& peer, PeerReach reach,
                   Fragmenting fragmenting, const Now& now, Core& core, Outbox& out) {
   const RelayLease* relay = allocation.relay_for(peer.ip.family());
   if (relay == nullptr) return core.counters.drop_client_no_permission.add();
-  TokenBucket* rate = allocation.rate ? &allocation.rate->from_client : nullptr;
-  if (!has_bandwidth(rate, core.credit_from_clients, payload.size(), now.mono, core.counters)) {
+  DirectionLimits* limits = allocation.limits ? &allocation.limits->from_client : nullptr;
+  if (!has_bandwidth(limits, core.credit_from_clients, payload.size(), now.mono, core.counters)) {
     return;
   }
   if (reach != PeerReach::network) {
@@ -156,8 +161,8 @@ void relay_from_peer(const Now& now, RelayId relay, const Endpoint& peer, ByteVi
     return counters.drop_peer_no_permission.add();
   }
   if (allocation->mobility && allocation->mobility->away) return counters.drop_client_away.add();
-  TokenBucket* rate = allocation->rate ? &allocation->rate->to_client : nullptr;
-  if (!has_bandwidth(rate, core.credit_to_clients, payload.size(), now.mono, counters)) return;
+  DirectionLimits* limits = allocation->limits ? &allocation->limits->to_client : nullptr;
+  if (!has_bandwidth(limits, core.credit_to_clients, payload.size(), now.mono, counters)) return;
   const bool sent =
       channel != nullptr
           ? send_channel_data(allocation->route, channel->number, payload, out)

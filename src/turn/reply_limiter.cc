@@ -49,6 +49,20 @@ bool ReplyBuckets::spend(const Ip& source, const ReplyLimit& limit, Instant now)
   }
 }
 
+size_t ReplyBuckets::occupied(const ReplyLimit& limit, Instant now) const {
+  const auto now_ms = static_cast<uint32_t>(
+      std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count());
+  const auto is_occupied = [&](const std::atomic<uint64_t>& bucket) {
+    const uint64_t value = bucket.load(std::memory_order_relaxed);
+    const auto elapsed_ms = static_cast<int32_t>(now_ms - static_cast<uint32_t>(value));
+    if (elapsed_ms < 0 && elapsed_ms > -kSkewMs) return value >> 32 != 0;
+    const uint64_t drained =
+        static_cast<uint64_t>(static_cast<uint32_t>(elapsed_ms)) * limit.per_second;
+    return value >> 32 > drained;
+  };
+  return static_cast<size_t>(std::count_if(buckets_->begin(), buckets_->end(), is_occupied));
+}
+
 ReplyLimiter::ReplyLimiter(const ReplyLimit& limit, const HashKey& hash_key)
     : limit_(limit), own_(std::make_unique<ReplyBuckets>(hash_key)), buckets_(own_.get()) {}
 

@@ -30,9 +30,11 @@ class ReplyBuckets {
   // False when `limit` is used up for `source`. Any thread.
   bool spend(const Ip& source, const ReplyLimit& limit, Instant now);
 
- private:
   static constexpr size_t kBuckets = 32768;
+  // How many hold something that has not drained yet. Any thread.
+  [[nodiscard]] size_t occupied(const ReplyLimit& limit, Instant now) const;
 
+ private:
   HashKey hash_key_;
   // Thousandths of answers in the upper half; in the lower one when they were counted, in
   // milliseconds modulo 2^32.

@@ -21,6 +21,7 @@ struct Request {
   const ClientRoute& from;
   stun::MessageView message;
   Outbox& out;
+  Duration waited{};  // For the user store, before it was taken up again.
 };
 
 // The proof that a request passed the gate: only authenticate.cc makes one, and its message ends

@@ -114,8 +114,10 @@ class Reply {
   MessageBuilder builder_;
 };
 
-void count_error(ErrorCode code, Counters& counters) {
+void count_error(ErrorCode code, stun::Method method, Counters& counters) {
   counters.errors.add();
+  if (method == stun::Method::binding) counters.binding_errors.add();
+  counters.by.errors.add(code);
   if (code == ErrorCode::unauthenticated) counters.challenges.add();
   if (code == ErrorCode::try_alternate) counters.redirects.add();
   if (code == ErrorCode::stale_nonce) counters.stale_nonces.add();
@@ -135,7 +137,9 @@ void add_error(const Reject& rejection, const Core& core, MessageBuilder& answer
 void send_rejection(const AuthenticatedRequest& request, const Reject& rejection, Core& core) {
   Reply reply(request, core, Class::error);
   add_error(rejection, core, reply.builder());
-  if (reply.send_sealed_by(request.identity())) count_error(rejection.code, core.counters);
+  if (reply.send_sealed_by(request.identity())) {
+    count_error(rejection.code, request.message.method(), core.counters);
+  }
   request.out.effects.emplace_back(RequestRefused{request.from.tuple, std::string(request.user()),
                                                   request.message.method(), rejection.code});
 }
@@ -165,7 +169,9 @@ void send_binding(const Request& request, const BindingPlan& plan, const auth::I
   bound.limited = who == nullptr;
   if (bound.limited) bound.tail = stranger_tail_size(request, core);
   write_binding(request, plan, core, bound, success.builder());
-  if (success.send_sealed_by(who, plan.path)) core.counters.binding_successes.add();
+  if (!success.send_sealed_by(who, plan.path)) return;
+  core.counters.binding_successes.add();
+  core.counters.by.successes.add(stun::Method::binding);
 }
 
 }  // namespace
@@ -197,7 +203,10 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
     // After a move the worker that has the link must know for how long.
     const Allocation* allocation = core.allocations.find(request.from.tuple);
     if (allocation != nullptr) announce_route(request.from, *allocation, core, request.out);
-    if (success.send_sealed_by(request.identity())) core.counters.successes.add();
+    if (success.send_sealed_by(request.identity())) {
+      core.counters.successes.add();
+      core.counters.by.successes.add(request.message.method());
+    }
     return;
   }
   success.discard();
@@ -224,8 +233,9 @@ void answer_connect(const Unanswered& asked, const Result<uint32_t, ErrorCode>& 
   if (bytes.empty()) return core.counters.connects_unanswered.add();
   const ClientRoute& to = asked.from;
   out.to_client.push_back({to.link, to.tuple.client, to.tuple.server.ip, bytes, {}, Precious::yes});
-  if (outcome) return core.counters.successes.add();
-  count_error(outcome.error(), core.counters);
+  if (!outcome) return count_error(outcome.error(), asked.method, core.counters);
+  core.counters.successes.add();
+  core.counters.by.successes.add(asked.method);
 }
 
 void respond_binding(const Request& request, Core& core) {
@@ -249,11 +259,14 @@ void respond_stranger(const Request& request, const Reject& rejection, Core& cor
   }
   Reply reply(request, core, Class::error);
   add_error(rejection, core, reply.builder());
-  if (reply.send_sealed_by(nullptr)) count_error(rejection.code, core.counters);
+  if (reply.send_sealed_by(nullptr)) {
+    count_error(rejection.code, request.message.method(), core.counters);
+  }
 }
 
 void respond_challenge(const Request& request, ErrorCode code, Core& core) {
   if (!core.error_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
+    core.counters.drop_challenge_limited.add();
     return core.counters.drop_rate_limited.add();
   }
   Reply reply(request, core, Class::error);
@@ -266,7 +279,7 @@ void respond_challenge(const Request& request, ErrorCode code, Core& core) {
   if (offered.password_algorithms) {
     answer.add_password_algorithms(auth::LongTermPolicy::kAlgorithms);
   }
-  if (reply.send_sealed_by(nullptr)) count_error(code, core.counters);
+  if (reply.send_sealed_by(nullptr)) count_error(code, request.message.method(), core.counters);
 }
 
 }  // namespace turnpike::turn

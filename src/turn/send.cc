@@ -41,6 +41,7 @@ void handle_send(const Request& request, Core& core) {
   if (const auto external = core.services.directory.external_form(peer->ip)) peer->ip = *external;
   const Permission* permission = allocation->permissions.find(peer->ip, request.now.mono);
   if (permission == nullptr) return counters.drop_client_no_permission.add();
+  if (!may_send_to(*allocation, *peer, request.now.mono, core)) return;
   send_to_peer(*allocation, *peer, permission->reach, *data, fragmenting, request.now, core,
                request.out);
 }

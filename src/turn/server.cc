@@ -70,6 +70,10 @@ void Server::update_policy() {
   policy.offered.username_anonymity =
       store.has_users && store.all_users_have_sha256 && policy.shared_secrets.empty();
   core_.policy = std::move(policy);
+  core_.quota_limits = {store.limits.user_quota.value_or(settings.quota.per_user),
+                        store.limits.total_quota.value_or(settings.quota.total)};
+  core_.session_rates = settings.session;
+  core_.session_rates.bytes_per_s = store.limits.max_bps.value_or(settings.session.bytes_per_s);
   core_.keys.clear();
 }
 
@@ -91,19 +95,20 @@ void Server::on_client_packet(const Now& now, const ClientRoute& from, ByteView 
   if (from.link.is_elsewhere()) {
     core_.counters.forwarded_from_links.add();
   } else {
-    core_.counters.client_packets.add();
-    core_.counters.client_bytes.add(packet.size());
+    Breakdown& by = core_.counters.by;
+    by.client_packets[from.tuple.transport].add();
+    by.client_bytes[from.tuple.transport].add(packet.size());
   }
-  receive(now, from, packet, Patience::may_wait, out);
+  receive(now, from, packet, {}, out);
 }
 
-void Server::receive(const Now& now, const ClientRoute& from, ByteView packet, Patience patience,
+void Server::receive(const Now& now, const ClientRoute& from, ByteView packet, const Wait& wait,
                      Outbox& out) {
   switch (stun::classify_datagram(packet)) {
     case stun::PacketKind::channel_data:
       return relay_from_client(now, from, packet, core_, out);
     case stun::PacketKind::stun:
-      return receive_stun(now, from, packet, patience, out);
+      return receive_stun(now, from, packet, wait, out);
     case stun::PacketKind::dtls:
     case stun::PacketKind::junk:
       break;
@@ -112,7 +117,7 @@ void Server::receive(const Now& now, const ClientRoute& from, ByteView packet, P
 }
 
 void Server::receive_stun(const Now& now, const ClientRoute& from, ByteView packet,
-                          Patience patience, Outbox& out) {
+                          const Wait& wait, Outbox& out) {
   const auto message = stun::MessageView::parse(packet);
   if (!message) {
     if (message.error() != stun::ParseError::no_cookie) return core_.counters.drop_malformed.add();
@@ -121,12 +126,12 @@ void Server::receive_stun(const Now& now, const ClientRoute& from, ByteView pack
                         classic->method() == Method::binding &&
                         classic->message_class() == Class::request;
     if (!served) return core_.counters.drop_classic_stun.add();
-    return answer_classic_binding({now, from, *classic, out}, core_);
+    return answer_classic_binding({now, from, *classic, out, {}}, core_);
   }
-  const Request request = {now, from, *message, out};
+  const Request request = {now, from, *message, out, wait.lasted};
   switch (message->message_class()) {
     case Class::request:
-      return on_request(request, patience);
+      return on_request(request, wait.patience);
     case Class::indication:
       if (message->method() == Method::send && core_.settings->serve_turn) {
         return handle_send(request, core_);
@@ -150,6 +155,7 @@ void Server::on_request(const Request& request, Patience patience) {
   // One that comes back from waiting has been counted.
   if (patience == Patience::may_wait) {
     (is_binding ? core_.counters.binding_requests : core_.counters.requests).add();
+    core_.counters.by.requests.add(method);
   }
   if (is_binding && !settings.authenticate_binding) return respond_binding(request, core_);
   if (!is_binding && forward_request(request, core_)) return;
@@ -179,10 +185,8 @@ void Server::park(const Request& request, auth::NeedsKey needed, Patience patien
   if (parked_.size() >= kMaxParkedRequests || packet.size() > kMaxParkedSize) {
     return core_.counters.drop_parked_full.add();
   }
-  const SlabHandle handle = parked_.emplace(Parked{request.from,
-                                                   {packet.begin(), packet.end()},
-                                                   std::move(needed.cache_key),
-                                                   request.now.mono + kParkedLifetime});
+  const SlabHandle handle = parked_.emplace(Parked{
+      request.from, {packet.begin(), packet.end()}, std::move(needed.cache_key), request.now.mono});
   request.out.effects.emplace_back(
       FetchKey{{handle.index, handle.generation}, std::move(needed.name), needed.userhash});
 }
@@ -195,7 +199,7 @@ void Server::on_key(const Now& now, KeyTicket ticket, auth::KeyCache::Answer ans
   const Parked parked = std::move(*waiting);
   parked_.erase(handle);
   core_.keys.put(parked.cache_key, std::move(answer), now.mono);
-  receive(now, parked.from, parked.packet, Patience::has_waited, out);
+  receive(now, parked.from, parked.packet, {Patience::has_waited, now.mono - parked.since}, out);
 }
 
 void Server::on_peer_packet(const Now& now, RelayId relay, const Endpoint& peer, ByteView payload,
@@ -256,10 +260,7 @@ void Server::on_tick(const Now& now, Outbox& out) noexcept {
   expire_connections(now, core_, out);
   core_.allocations.advance(now.mono, [&](Allocation& allocation) {
     end_connections(allocation, std::nullopt, core_, out);
-    core_.counters.allocations_closed.add();
-    out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.user,
-                                              CloseReason::expired, now.mono - allocation.opened,
-                                              allocation.from_client, allocation.to_client});
+    report_closed(allocation, CloseReason::expired, now.mono, core_, out);
     withdraw_routes(allocation, core_, out);
   });
   if (++ticks_since_sweep_ >= kTicksPerSweep) {
@@ -268,7 +269,7 @@ void Server::on_tick(const Now& now, Outbox& out) noexcept {
   }
   std::vector<SlabHandle> late;
   parked_.for_each([&](SlabHandle handle, const Parked& parked) {
-    if (parked.deadline <= now.mono) late.push_back(handle);
+    if (parked.since + kParkedLifetime <= now.mono) late.push_back(handle);
   });
   for (const SlabHandle handle : late) {
     core_.counters.drop_parked_late.add();

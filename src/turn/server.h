@@ -95,16 +95,20 @@ class Server {
  private:
   // Whether a request that needs a key may wait for it, or has waited already.
   enum class Patience : uint8_t { may_wait, has_waited };
+  struct Wait {
+    Patience patience = Patience::may_wait;
+    Duration lasted{};
+  };
   struct Parked {
     ClientRoute from;
     std::vector<uint8_t> packet;
     std::string cache_key;
-    Instant deadline;
+    Instant since;
   };
 
-  void receive(const Now& now, const ClientRoute& from, ByteView packet, Patience patience,
+  void receive(const Now& now, const ClientRoute& from, ByteView packet, const Wait& wait,
                Outbox& out);
-  void receive_stun(const Now& now, const ClientRoute& from, ByteView packet, Patience patience,
+  void receive_stun(const Now& now, const ClientRoute& from, ByteView packet, const Wait& wait,
                     Outbox& out);
   void on_request(const Request& request, Patience patience);
   void on_credentialed(const Request& request, Patience patience);

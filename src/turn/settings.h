@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "auth/quota.h"
+#include "turn/bandwidth.h"
 #include "turn/behavior_discovery.h"
 #include "turn/limits.h"
 #include "turn/peer_policy.h"
@@ -36,7 +37,8 @@ struct Settings {
   size_t max_channels = kMaxChannels;
   size_t max_connections = kMaxConnections;  // With peers, of one TCP allocation.
   auth::QuotaLimits quota;
-  uint64_t session_bytes_per_s = 0;  // Each direction; 0: no limit.
+  SessionRates session;
+  uint64_t new_peers_per_s = 0;  // For one session; 0: no limit.
   ReplyLimit error_limit{200, 2000};
   ReplyLimit binding_limit{5000, 5000};
 

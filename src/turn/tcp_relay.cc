@@ -66,10 +66,11 @@ Traffic& traffic_of(Allocation& allocation, StreamDirection direction) {
   return direction == StreamDirection::from_client ? allocation.from_client : allocation.to_client;
 }
 
-TokenBucket* rate_of(Allocation& allocation, StreamDirection direction) {
-  if (!allocation.rate) return nullptr;
-  return direction == StreamDirection::from_client ? &allocation.rate->from_client
-                                                   : &allocation.rate->to_client;
+// nullptr: there are none.
+DirectionLimits* limits_of(Allocation& allocation, StreamDirection direction) {
+  if (!allocation.limits) return nullptr;
+  return direction == StreamDirection::from_client ? &allocation.limits->from_client
+                                                   : &allocation.limits->to_client;
 }
 
 CapacityCredit& credit_of(Core& core, StreamDirection direction) {
@@ -132,7 +133,9 @@ Outcome handle_connect(const AuthenticatedRequest& request, Core& core, stun::Me
   // TCP would connect an address to itself, with nobody at the other end.
   if (decision.peer == relay->external()) decision.reason = PeerReason::own_address;
   if (decision.reason != PeerReason::allowed) return refuse_peer(request, decision, core);
-  if (!has_room(allocation, core)) return reject(ErrorCode::insufficient_capacity);
+  if (!has_room(allocation, core) || !may_meet(allocation, 1, request.now.mono, core)) {
+    return reject(ErrorCode::insufficient_capacity);
+  }
 
   Connection& connection = add_connection(allocation, *relay, decision, request.now.mono, core);
   Unanswered asked{request.from, request.message.transaction_id(), request.message.method(),
@@ -259,10 +262,12 @@ size_t Server::may_relay(const Now& now, ConnectionRef ref, StreamDirection dire
       connection == nullptr ? nullptr : core_.allocations.find(connection->relay);
   if (allocation == nullptr) return 0;
   size_t most = wanted;
-  if (TokenBucket* rate = rate_of(*allocation, direction)) {
-    most = std::min<size_t>(most, rate->available(now.mono));
-  }
-  return most == 0 ? 0 : credit_of(core_, direction).available(most, now.mono);
+  DirectionLimits* limits = limits_of(*allocation, direction);
+  if (limits == nullptr) return most;
+  if (limits->bytes) most = std::min<size_t>(most, limits->bytes->available(now.mono));
+  CapacityCredit& credit = credit_of(core_, direction);
+  if (most == 0 || !credit.is_limited()) return most;
+  return credit.available(limits->share, most, now.mono);
 }
 
 void Server::on_relayed(const Now& now, ConnectionRef ref, StreamDirection direction, size_t read,
@@ -271,10 +276,13 @@ void Server::on_relayed(const Now& now, ConnectionRef ref, StreamDirection direc
   Allocation* allocation =
       connection == nullptr ? nullptr : core_.allocations.find(connection->relay);
   if (allocation == nullptr) return;
-  if (TokenBucket* rate = rate_of(*allocation, direction)) {
-    rate->take(std::min<uint64_t>(read, rate->available(now.mono)), now.mono);
+  if (DirectionLimits* limits = limits_of(*allocation, direction)) {
+    if (limits->bytes) {
+      limits->bytes->take(std::min<uint64_t>(read, limits->bytes->available(now.mono)), now.mono);
+    }
+    CapacityCredit& credit = credit_of(core_, direction);
+    if (credit.is_limited()) credit.spend(limits->share, read);
   }
-  credit_of(core_, direction).spend(read);
   if (payload == 0) return;
   traffic_of(*allocation, direction).add(payload);
   (direction == StreamDirection::from_client ? core_.counters.tcp_to_peer_bytes

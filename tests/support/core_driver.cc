@@ -113,6 +113,7 @@ void CoreDriver::remove_user(const std::string& name) {
 void CoreDriver::publish_users() {
   auto state = std::make_shared<auth::StoreState>();
   state->has_users = !users.empty();
+  state->limits = realm_limits;
   server->use_store_state(std::move(state));
 }
 
@@ -159,7 +160,9 @@ auth::KeyCache::Answer CoreDriver::look_up(const turn::FetchKey& fetch) const {
     const bool is_it = fetch.name.empty() ? stun::userhash(name, settings.realm) == fetch.userhash
                                           : name == fetch.name;
     if (is_it) {
-      return auth::UserRecord{name, auth::UserKeys::from_password(name, settings.realm, password)};
+      const auto found = limits.find(name);
+      return auth::UserRecord{name, auth::UserKeys::from_password(name, settings.realm, password),
+                              found == limits.end() ? auth::StoredLimits() : found->second};
     }
   }
   return unexpected(auth::LookupError::not_found);
@@ -256,19 +259,21 @@ Balance balance_of(const turn::Counters& c, size_t waiting, uint64_t handed_in,
     for (const Counter* counter : counters) total += counter->get();
     return total;
   };
-  const uint64_t client_outcomes = sum(
-      {&c.binding_successes, &c.successes, &c.errors, &c.relayed_to_peer_packets, &c.drop_malformed,
-       &c.drop_classic_stun, &c.drop_not_for_servers, &c.drop_unknown_method, &c.drop_no_allocation,
-       &c.drop_no_channel, &c.drop_bad_indication, &c.drop_client_no_permission,
-       &c.drop_local_peer_gone, &c.drop_rate_limited, &c.drop_parked_full, &c.drop_parked_late,
-       &c.links_moved, &c.connects_unanswered, &c.forwarded_to_owner});
+  const uint64_t client_outcomes =
+      sum({&c.binding_successes,       &c.successes,           &c.errors,
+           &c.relayed_to_peer_packets, &c.drop_malformed,      &c.drop_classic_stun,
+           &c.drop_not_for_servers,    &c.drop_unknown_method, &c.drop_no_allocation,
+           &c.drop_no_channel,         &c.drop_bad_indication, &c.drop_client_no_permission,
+           &c.drop_local_peer_gone,    &c.drop_new_peer,       &c.drop_rate_limited,
+           &c.drop_parked_full,        &c.drop_parked_late,    &c.links_moved,
+           &c.connects_unanswered,     &c.forwarded_to_owner});
   const uint64_t peer_outcomes =
       sum({&c.relayed_to_client_packets, &c.drop_peer_no_permission, &c.drop_peer_unknown_relay,
            &c.drop_oversize, &c.drop_client_away});
   // What goes to another allocation arrives there as from a peer: here, or at another worker.
   const uint64_t from_peers =
       c.peer_packets.get() + c.in_process_packets.get() - handed_out + handed_in;
-  return {static_cast<int64_t>(c.client_packets.get() + c.forwarded_from_links.get() -
+  return {static_cast<int64_t>(c.by.client_packets.total() + c.forwarded_from_links.get() -
                                client_outcomes - waiting),
           static_cast<int64_t>(from_peers - peer_outcomes)};
 }

@@ -24,7 +24,7 @@ const std::vector<Module>& modules() {
       {"client", {"base", "stun", "net"}},
       {"relay", {"base", "net", "turn"}},
       {"config", {"base"}},
-      {"metrics", {"base"}},
+      {"metrics", {"base", "net"}},
       {"embed", {"base", "net", "stun", "client"}},
       {"nat", {"base", "net", "stun", "client", "config"}},
       {"server",
@@ -46,17 +46,10 @@ struct HeaderPlace {
 // The first that fits decides. A header that fits none is a C++ standard header when it has neither
 // a slash nor a suffix, and otherwise unknown.
 const std::vector<HeaderPlace>& header_places() {
-  const std::vector<std::string_view> os = {"src/net/",
-                                            "src/relay/",
-                                            "src/server/",
-                                            "src/cli/",
-                                            "src/auth/store/",
-                                            "src/config/",
-                                            "src/admin/",
-                                            "src/nat/",
-                                            "tests/",
-                                            "bench/",
-                                            "src/base/default_paths.cc"};
+  const std::vector<std::string_view> os = {
+      "src/net/",        "src/relay/",  "src/server/", "src/cli/",
+      "src/auth/store/", "src/config/", "src/admin/",  "src/metrics/",
+      "src/nat/",        "tests/",      "bench/",      "src/base/default_paths.cc"};
   const std::vector<std::string_view> sockets = {
       "src/net/",           "src/relay/",      "tests/loopback/",
       "tests/netns/",       "tests/unit/net/", "tests/unit/relay/",
@@ -105,10 +98,12 @@ const std::vector<HeaderPlace>& header_places() {
       {"dirent.h", os},
       {"malloc.h", {"tests/", "bench/"}},
       {"stdlib.h", {"tests/"}},
-      {"thread", {"src/server/", "src/auth/store/", "src/cli/load.cc", "tests/", "bench/"}},
+      {"thread",
+       {"src/server/", "src/metrics/", "src/auth/store/", "src/cli/load.cc", "tests/", "bench/"}},
       {"iostream", {"src/cli/", "tests/", "bench/"}},
       {"fstream",
-       {"src/config/", "src/cli/", "src/net/", "src/server/", "src/nat/", "tests/", "bench/"}},
+       {"src/config/", "src/cli/", "src/net/", "src/metrics/", "src/server/", "src/nat/", "tests/",
+        "bench/"}},
       {"filesystem", os},
       {"random", {"tests/"}},
       {"regex", {}},

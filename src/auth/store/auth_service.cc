@@ -36,6 +36,7 @@ bool AuthService::submit(LookupRequest request) {
     const std::lock_guard lock(mutex_);
     if (waiting_.size() >= settings_.queue_capacity) return false;
     waiting_.push_back(std::move(request));
+    counters_.waiting.set(waiting_.size());
   }
   wake_.notify_one();
   return true;
@@ -61,6 +62,7 @@ bool AuthService::wait_for_work(std::vector<LookupRequest>& questions) {
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, settings_.poll_period, [this] { return stopping_ || !waiting_.empty(); });
   questions.swap(waiting_);
+  counters_.waiting.set(0);
   return !stopping_;
 }
 
@@ -68,6 +70,7 @@ void AuthService::look_for_change() {
   if (store_->changed()) state_is_stale_ = true;
   if (!state_is_stale_) return;
   auto state = store_->state(settings_.realm);
+  counters_.is_available.set(state ? 1 : 0);
   // Without an answer everything stays as it is: what workers remember goes on being good.
   if (!state) return;
   state_is_stale_ = false;
@@ -82,7 +85,14 @@ void AuthService::publish(StoreState state) {
 void AuthService::answer(const LookupRequest& question) {
   auto user = question.by_userhash ? store_->find_by_userhash(settings_.realm, question.userhash)
                                    : store_->find(settings_.realm, question.name);
+  count(user);
   deliver_({question.worker, question.ticket, generation_, std::move(user)});
+}
+
+void AuthService::count(const Result<UserRecord, LookupError>& user) {
+  const bool is_down = !user && user.error() == LookupError::unavailable;
+  (user ? counters_.found : is_down ? counters_.unavailable : counters_.not_found).add();
+  counters_.is_available.set(is_down ? 0 : 1);
 }
 
 bool AuthService::is_stopping() {

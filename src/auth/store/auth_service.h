@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "auth/user_store.h"
+#include "base/counter.h"
 #include "base/time.h"
 
 namespace turnpike::auth {
@@ -56,6 +57,16 @@ class AuthService {
   // From any thread. False when the queue is full.
   [[nodiscard]] bool submit(LookupRequest request);
 
+  // For whoever watches; any thread, without a lock.
+  struct Counters {
+    Counter found;
+    Counter not_found;
+    Counter unavailable;
+    Gauge waiting;       // As of the last question or answer.
+    Gauge is_available;  // 1: the store could be read the last time.
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
  private:
   void run();
   // Waits for questions, or for the time to look for changes. False: stop.
@@ -63,6 +74,7 @@ class AuthService {
   void look_for_change();
   void publish(StoreState state);
   void answer(const LookupRequest& question);
+  void count(const Result<UserRecord, LookupError>& user);
   bool is_stopping();
 
   const Settings settings_;
@@ -71,6 +83,7 @@ class AuthService {
 
   // The auth thread's own.
   const std::unique_ptr<UserStore> store_;
+  Counters counters_;  // But for `waiting`, which is written under mutex_.
   uint64_t generation_ = 0;
   bool state_is_stale_ = true;  // The store has changed since the state was read.
 

@@ -40,6 +40,11 @@ Result<StoreState, LookupError> LayeredUserStore::state(std::string_view realm) 
     if (!one) return one;
     all.has_users = all.has_users || one->has_users;
     all.all_users_have_sha256 = all.all_users_have_sha256 && one->all_users_have_sha256;
+    // The first that says something counts.
+    const auto take_first = [](auto& to, const auto& from) { to = to ? to : from; };
+    take_first(all.limits.max_bps, one->limits.max_bps);
+    take_first(all.limits.user_quota, one->limits.user_quota);
+    take_first(all.limits.total_quota, one->limits.total_quota);
     for (std::string& secret : one->shared_secrets) {
       all.shared_secrets.push_back(std::move(secret));
     }

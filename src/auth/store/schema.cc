@@ -61,4 +61,12 @@ const std::array<Table, 9> kUserDatabaseTables = {
           "  unique (realm, userhash))"},
 };
 
+const Table kUserOptionTable = {"turnpike_user_option",
+                                "create table if not exists turnpike_user_option (\n"
+                                "  realm varchar(127) default '',\n"
+                                "  name varchar(512),\n"
+                                "  opt varchar(32),\n"
+                                "  value varchar(128),\n"
+                                "  primary key (realm, name, opt))"};
+
 }  // namespace turnpike::auth

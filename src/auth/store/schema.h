@@ -7,6 +7,9 @@
 // copies then differ, and the SHA-256 key, which belongs to the old password, is not used. A row
 // without its turnusers_lt row means nothing.
 //
+// turnpike_user_option, a tenth, is made when the first user gets limits of his own. It is what
+// turn_realm_option is for a realm: names of options and their values, 0 for no limit.
+//
 // Journal mode: the file keeps the one it has, which is SQLite's default rollback journal
 // ("delete") for coturn's files and for ours. A write-ahead log would let readers go on during a
 // commit, but it stays switched on in the file for every other program, it asks each reader for
@@ -27,6 +30,8 @@ struct Table {
 };
 
 extern const std::array<Table, 9> kUserDatabaseTables;
+
+extern const Table kUserOptionTable;
 
 // The ninth.
 inline const Table& turnpike_user_table() {

@@ -1,9 +1,32 @@
 #include "auth/store/sqlite_session.h"
 
+#include <charconv>
+
 #include "auth/store/user_queries.h"
 #include "base/hex.h"
+#include "base/log.h"
 
 namespace turnpike::auth {
+namespace {
+
+// Of a row that turnadmin or `turnpike user limit` wrote. What is not understood is told, once in a
+// while: a limit that is not in force must not pass unnoticed.
+void take_limit(std::string_view option, std::string_view value, StoredLimits& limits) {
+  std::optional<uint64_t>* limit = option == "max-bps"       ? &limits.max_bps
+                                   : option == "user-quota"  ? &limits.user_quota
+                                   : option == "total-quota" ? &limits.total_quota
+                                                             : nullptr;
+  uint64_t number = 0;
+  const char* end = value.data() + value.size();
+  const auto parsed = std::from_chars(value.data(), end, number);
+  if (limit != nullptr && parsed.ec == std::errc() && parsed.ptr == end) {
+    *limit = number;
+    return;
+  }
+  log_warning("stored_limit_not_understood", {{"option", option}, {"value", value}});
+}
+
+}  // namespace
 
 Result<std::unique_ptr<SqliteSession>, DatabaseFailure> SqliteSession::open(
     const std::string& path, milliseconds busy_timeout) {
@@ -44,6 +67,8 @@ std::string_view SqliteSession::sql_of(Query query) const {
       return kDeniedPeers;
     case Query::realm_options:
       return kRealmOptions;
+    case Query::user_options:
+      return kUserOptions;
     case Query::data_version:
       return kDataVersion;
   }
@@ -89,7 +114,22 @@ Result<std::optional<UserRecord>, DatabaseFailure> SqliteSession::find(std::stri
     user = std::move(record);
   });
   if (!read) return unexpected(read.error());
+  if (!user) return user;
+  auto limits = limits_of_user(realm, name);
+  if (!limits) return unexpected(limits.error());
+  user->limits = *limits;
   return user;
+}
+
+Result<StoredLimits, DatabaseFailure> SqliteSession::limits_of_user(std::string_view realm,
+                                                                    std::string_view name) {
+  StoredLimits limits;
+  auto read = each_row(Query::user_options, {realm, name},
+                       [&](const Rows& rows) { take_limit(rows.text(0), rows.text(1), limits); });
+  // No such table: nobody has limits of his own.
+  const bool is_absent = !read && read.error().error == DatabaseError::not_a_user_database;
+  if (!read && !is_absent) return unexpected(read.error());
+  return limits;
 }
 
 Result<std::optional<UserRecord>, DatabaseFailure> SqliteSession::find_by_userhash(
@@ -158,6 +198,9 @@ Result<StoreState, DatabaseFailure> SqliteSession::state(std::string_view realm)
   if (!one_lacks_sha256) return unexpected(one_lacks_sha256.error());
   auto read = each_row(Query::secrets_of_realm, {realm},
                        [&](const Rows& rows) { state.shared_secrets.emplace_back(rows.text(0)); });
+  if (!read) return unexpected(read.error());
+  read = each_row(Query::realm_options, {realm},
+                  [&](const Rows& rows) { take_limit(rows.text(0), rows.text(1), state.limits); });
   if (!read) return unexpected(read.error());
   if (auto ended = transaction->commit(); !ended) return unexpected(ended.error());
   state.has_users = *has_users;

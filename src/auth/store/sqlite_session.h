@@ -65,6 +65,7 @@ class SqliteSession {
     allowed_peers,
     denied_peers,
     realm_options,
+    user_options,
     data_version,
   };
   static constexpr size_t kQueries = static_cast<size_t>(Query::data_version) + 1;
@@ -86,6 +87,7 @@ class SqliteSession {
                                                      const stun::Sha256Mac& userhash);
   Answer<void> build_index(std::string_view realm);
   Answer<std::string> name_of_row(int64_t row);
+  Answer<StoredLimits> limits_of_user(std::string_view realm, std::string_view name);
 
   SqliteConnection connection_;
   std::array<std::optional<Statement>, kQueries> statements_;  // Prepared when first needed.

@@ -110,6 +110,13 @@ Result<bool, DatabaseFailure> UserDatabase::remove_user(std::string_view realm,
       return unexpected(removed.error());
     }
   }
+  const auto tenth = has_table(kUserOptionTable.name);
+  if (!tenth) return unexpected(tenth.error());
+  if (*tenth) {
+    if (auto removed = connection_.execute(kRemoveUserOptions, {realm, name}); !removed) {
+      return unexpected(removed.error());
+    }
+  }
   if (auto committed = transaction->commit(); !committed) return unexpected(committed.error());
   return existed;
 }
@@ -128,6 +135,40 @@ Result<std::vector<StoredUser>, DatabaseFailure> UserDatabase::users(
   }
   if (rows.failed()) return unexpected(connection_.last_failure());
   return users;
+}
+
+Result<bool, DatabaseFailure> UserDatabase::has_user(std::string_view realm,
+                                                     std::string_view name) {
+  return exists(kUserExists, {realm, name});
+}
+
+Result<void, DatabaseFailure> UserDatabase::set_option(std::string_view realm,
+                                                       std::string_view name,
+                                                       std::string_view option,
+                                                       const std::optional<std::string>& value) {
+  if (name.empty()) {
+    if (!value) return connection_.execute(kRemoveRealmOption, {realm, option});
+    return connection_.execute(kPutRealmOption, {realm, option, *value});
+  }
+  if (auto made = connection_.execute(kUserOptionTable.create, {}); !made) return made;
+  if (!value) return connection_.execute(kRemoveUserOption, {realm, name, option});
+  return connection_.execute(kPutUserOption, {realm, name, option, *value});
+}
+
+Result<std::vector<StoredOption>, DatabaseFailure> UserDatabase::options(std::string_view realm,
+                                                                         std::string_view name) {
+  std::vector<StoredOption> options;
+  if (!name.empty()) {
+    const auto made = has_table(kUserOptionTable.name);
+    if (!made) return unexpected(made.error());
+    if (!*made) return options;
+  }
+  auto statement = connection_.prepare(name.empty() ? kRealmOptions : kUserOptions);
+  if (!statement) return unexpected(statement.error());
+  Rows rows = name.empty() ? statement->run({realm}) : statement->run({realm, name});
+  while (rows.next()) options.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
+  if (rows.failed()) return unexpected(connection_.last_failure());
+  return options;
 }
 
 Result<PutResult, DatabaseFailure> UserDatabase::put_secret(std::string_view realm,

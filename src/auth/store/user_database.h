@@ -33,6 +33,11 @@ struct StoredSecret {
   std::string value;
 };
 
+struct StoredOption {
+  std::string option;
+  std::string value;
+};
+
 enum class PutResult : uint8_t { added, replaced, unchanged };
 
 class UserDatabase {
@@ -55,6 +60,15 @@ class UserDatabase {
   Result<bool, DatabaseFailure> remove_user(std::string_view realm, std::string_view name);
   // Of one realm or of all, ordered by realm and name.
   Result<std::vector<StoredUser>, DatabaseFailure> users(std::optional<std::string_view> realm);
+
+  // An option of a realm (when `name` is empty) or of a user in it, such as "max-bps"; nothing
+  // takes it away again.
+  Result<void, DatabaseFailure> set_option(std::string_view realm, std::string_view name,
+                                           std::string_view option,
+                                           const std::optional<std::string>& value);
+  Result<std::vector<StoredOption>, DatabaseFailure> options(std::string_view realm,
+                                                             std::string_view name);
+  Result<bool, DatabaseFailure> has_user(std::string_view realm, std::string_view name);
 
   Result<PutResult, DatabaseFailure> put_secret(std::string_view realm, std::string_view value);
   Result<bool, DatabaseFailure> remove_secret(std::string_view realm, std::string_view value);

@@ -53,6 +53,8 @@ constexpr std::string_view kDeniedPeers =
     "select realm, ip_range from denied_peer_ip order by realm, ip_range";
 constexpr std::string_view kRealmOptions =
     "select opt, value from turn_realm_option where realm = ?1 order by opt";
+constexpr std::string_view kUserOptions =
+    "select opt, value from turnpike_user_option where realm = ?1 and name = ?2";
 constexpr std::string_view kDataVersion = "pragma data_version";
 
 // For the tools.
@@ -67,6 +69,16 @@ constexpr std::string_view kPutTurnpikeUser =
 constexpr std::string_view kRemoveUser = "delete from turnusers_lt where realm = ?1 and name = ?2";
 constexpr std::string_view kRemoveTurnpikeUser =
     "delete from turnpike_user where realm = ?1 and name = ?2";
+constexpr std::string_view kPutUserOption =
+    "insert or replace into turnpike_user_option (realm, name, opt, value) values (?1, ?2, ?3, ?4)";
+constexpr std::string_view kRemoveUserOption =
+    "delete from turnpike_user_option where realm = ?1 and name = ?2 and opt = ?3";
+constexpr std::string_view kRemoveUserOptions =
+    "delete from turnpike_user_option where realm = ?1 and name = ?2";
+constexpr std::string_view kPutRealmOption =
+    "insert or replace into turn_realm_option (realm, opt, value) values (?1, ?2, ?3)";
+constexpr std::string_view kRemoveRealmOption =
+    "delete from turn_realm_option where realm = ?1 and opt = ?2";
 constexpr std::string_view kListUsers =
     "select u.realm, u.name,"
     " case when exists (select 1 from turnpike_user t where " TURNPIKE_VALID_SHA256

@@ -1,6 +1,9 @@
 #include "auth/quota.h"
 
+#include <array>
 #include <atomic>
+#include <barrier>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -102,6 +105,39 @@ TEST(QuotaLedger, AdmitsExactlyTheLimitToManyThreads) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(admitted.load(), kLimit);
   EXPECT_EQ(ledger.total(), kLimit);
+}
+
+// Eight who ask at the same time, a thousand times: exactly the limit gets in, whoever it is.
+TEST(QuotaLedger, AdmitsExactlyTheLimitToEightAtOnceAThousandTimes) {
+  constexpr size_t kClients = 8;
+  constexpr size_t kLimit = 5;
+  constexpr int kRounds = 1000;
+  QuotaLedger ledger;
+  std::array<QuotaLease, kClients> leases;
+  std::barrier begin(kClients + 1);
+  std::barrier end(kClients + 1);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < kClients; ++i) {
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < kRounds; ++round) {
+        begin.arrive_and_wait();
+        leases[i] = ledger.take("user" + std::to_string(i % 2), {4, kLimit});
+        end.arrive_and_wait();
+      }
+    });
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    begin.arrive_and_wait();
+    end.arrive_and_wait();
+    size_t admitted = 0;
+    for (QuotaLease& lease : leases) {
+      admitted += lease ? 1U : 0U;
+      lease.reset();
+    }
+    ASSERT_EQ(admitted, kLimit) << "round " << round;
+    ASSERT_EQ(ledger.total(), 0U);
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(QuotaLedger, IsEmptyAfterManyThreadsTookAndGaveBack) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "auth/store/sqlite_user_store.h"
+#include "auth/store/user_database.h"
 #include "base/hex.h"
 #include "unit/auth/store_support.h"
 
@@ -257,6 +258,43 @@ TEST_F(SqliteStore, ReadsPeerRangesAndRealmOptions) {
   ASSERT_EQ(options.size(), 1U);
   EXPECT_EQ(options[0].name, "max-bps");
   EXPECT_EQ(options[0].value, "1000");
+}
+
+TEST_F(SqliteStore, TellsTheLimitsOfARealmThatTurnadminSet) {
+  make_coturn_database(path_);
+  run_sql(path_,
+          "insert into turn_realm_option values ('r', 'max-bps', '1000'), ('r', 'user-quota', '7'),"
+          " ('r', 'total-quota', '0'), ('other', 'max-bps', '5')");
+  SqliteUserStore store = open();
+  const StoredLimits limits = store.state("r")->limits;
+  EXPECT_EQ(limits.max_bps, 1000U);
+  EXPECT_EQ(limits.user_quota, 7U);
+  EXPECT_EQ(limits.total_quota, 0U);
+  EXPECT_EQ(store.state("nobody's")->limits, StoredLimits());
+}
+
+TEST_F(SqliteStore, TellsTheLimitsOfAUserAsSoonAsThereAreSome) {
+  put_user(path_, "r", "alice", "secret");
+  put_user(path_, "r", "bob", "secret");
+  SqliteUserStore store = open();
+  EXPECT_EQ(store.find("r", "alice")->limits, StoredLimits());
+  auto database = UserDatabase::open(path_, UserDatabase::Open::existing);
+  ASSERT_TRUE(database.has_value());
+  ASSERT_TRUE(database->set_option("r", "alice", "max-bps", "2000").has_value());
+  ASSERT_TRUE(database->set_option("r", "alice", "user-quota", "3").has_value());
+  EXPECT_EQ(store.find("r", "alice")->limits.max_bps, 2000U);
+  EXPECT_EQ(store.find("r", "alice")->limits.user_quota, 3U);
+  EXPECT_EQ(store.find("r", "bob")->limits, StoredLimits());
+  ASSERT_TRUE(database->set_option("r", "alice", "max-bps", {}).has_value());
+  EXPECT_EQ(store.find("r", "alice")->limits.max_bps, std::nullopt);
+}
+
+TEST_F(SqliteStore, LeavesLimitsOutThatAreNoNumbers) {
+  make_coturn_database(path_);
+  run_sql(path_,
+          "insert into turn_realm_option values ('r', 'max-bps', '1M'), ('r', 'user-quota', '-1'),"
+          " ('r', 'total-quota', ''), ('r', 'performance', '5')");
+  EXPECT_EQ(open().state("r")->limits, StoredLimits());
 }
 
 TEST_F(SqliteStore, NoticesAUserAddedAfterALookupThatFoundNobody) {

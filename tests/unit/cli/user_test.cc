@@ -45,6 +45,43 @@ TEST_F(UserCommand, AddStoresTheKeyAndSaysNothingOnStandardOutput) {
   EXPECT_EQ(key_of("gorst"), "7da2270ccfa49786e0115366d3a3d14d");
 }
 
+TEST_F(UserCommand, LimitSetsAndShowsWhatAUserMay) {
+  run({"add", "gorst", "--realm", "north.gov", "--password", "hero"});
+  EXPECT_EQ(run({"limit", "gorst"}).output, "no limits but those of the configuration\n");
+  const auto set = run({"limit", "gorst", "--max-bps=24Mbit", "--user-quota=4"});
+  EXPECT_EQ(set.exit_code, kExitOk);
+  EXPECT_THAT(set.output, HasSubstr("max-bps: 24Mbit a second, 3000000 bytes a second\n"));
+  EXPECT_THAT(set.output, HasSubstr("user-quota: 4 allocations\n"));
+  EXPECT_EQ(run({"limit", "gorst", "--max-bps=default"}).output, "user-quota: 4 allocations\n");
+  EXPECT_EQ(run({"limit", "gorst", "--user-quota=0"}).output, "user-quota: no limit\n");
+}
+
+TEST_F(UserCommand, LimitWithoutANameIsOfTheRealm) {
+  run({"add", "gorst", "--realm", "north.gov", "--password", "hero"});
+  EXPECT_EQ(run({"limit", "--total-quota=100", "--max-bps=1M"}).exit_code, kExitOk);
+  EXPECT_EQ(auth::ask_sql(path_,
+                          "select group_concat(realm || opt || value) from (select * from "
+                          "turn_realm_option order by opt)"),
+            "north.govmax-bps1000000,north.govtotal-quota100");
+}
+
+TEST_F(UserCommand, LimitRefusesWhatIsNoLimitAndChangesNothing) {
+  run({"add", "gorst", "--realm", "north.gov", "--password", "hero"});
+  for (const char* wrong :
+       {"--max-bps=3Mbps", "--user-quota=-1", "--user-quota=1k", "--total-quota=5", "--max-bps="}) {
+    EXPECT_EQ(run({"limit", "gorst", "--user-quota=9", wrong}).exit_code, kExitUsage) << wrong;
+  }
+  EXPECT_EQ(run({"limit", "nobody", "--user-quota=9"}).exit_code, kExitFailure);
+  EXPECT_EQ(run({"limit", "gorst"}).output, "no limits but those of the configuration\n");
+}
+
+TEST_F(UserCommand, RemoveTakesTheLimitsAlong) {
+  run({"add", "gorst", "--realm", "north.gov", "--password", "hero"});
+  run({"limit", "gorst", "--user-quota=9"});
+  run({"remove", "gorst", "--realm", "north.gov"});
+  EXPECT_EQ(auth::ask_sql(path_, "select count(*) from turnpike_user_option"), "0");
+}
+
 TEST_F(UserCommand, AddTakesThePasswordFromStandardInput) {
   EXPECT_EQ(run({"add", "gorst", "-r", "north.gov", "--password-stdin"}, "hero\nrest").exit_code,
             kExitOk);

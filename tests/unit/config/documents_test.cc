@@ -58,6 +58,13 @@ TEST(ConfigurationText, ReadsBackAsTheSameConfiguration) {
   EXPECT_TRUE(second.config == first.config) << printed;
 }
 
+TEST(ConfigurationText, PrintsRatesSoThatTheirUnitIsPlain) {
+  const LoadResult result = load_text("max-bps=3M\nbps-capacity=8Mbit");
+  const std::string text = configuration_text(result.applied);
+  EXPECT_THAT(text, HasSubstr("max-bps=24Mbit\n"));
+  EXPECT_THAT(text, HasSubstr("bps-capacity=8Mbit\n"));
+}
+
 TEST(ConfigurationText, MasksPasswordsAndSecrets) {
   const LoadResult result = load_text(
       "user=bob:hunter2\nstatic-auth-secret=hunter2hunter2hunter2\n"

@@ -296,7 +296,7 @@ TEST(Load, GivesUpOnAFileOfJunk) {
 
 TEST(Load, AcceptsWhatIsSoAnywayWithOneLineOfInformation) {
   for (const char* line : {"no-cli", "no-tlsv1", "lt-cred-mech", "syslog", "no-multicast-peers",
-                           "no-stun-backward-compatibility", "web-admin=off", "prometheus=0"}) {
+                           "no-stun-backward-compatibility", "web-admin=off", "prometheus-tls=0"}) {
     const LoadResult result = load_text(line);
     EXPECT_TRUE(result.ok()) << report_text(result);
     EXPECT_EQ(result.infos.size(), 1U) << line;

@@ -111,7 +111,7 @@ TEST_F(DtlsClientsTest, OpensWithWhoReturnsTheCookie) {
   shake_hands(client, source(1));
   EXPECT_TRUE(client.is_open());
   EXPECT_EQ(clients_.size(), 1U);
-  EXPECT_EQ(counters.handshakes_done.get(), 1U);
+  EXPECT_EQ(counters.handshakes_done.total(), 1U);
 }
 
 TEST_F(DtlsClientsTest, ForgetsAHandshakeThatStops) {
@@ -122,7 +122,7 @@ TEST_F(DtlsClientsTest, ForgetsAHandshakeThatStops) {
   EXPECT_EQ(clients_.size(), 1U);
   tick_after(seconds(1));
   EXPECT_EQ(clients_.size(), 0U);
-  EXPECT_EQ(counters.handshakes_late.get(), 1U);
+  EXPECT_EQ(counters.handshakes_late.total(), 1U);
 }
 
 TEST_F(DtlsClientsTest, SendsItsFlightAgain) {
@@ -179,7 +179,7 @@ TEST_F(DtlsClientsTest, CountsARecordThatFindsNoRoom) {
   give(source(1), out[0]);
   EXPECT_EQ(counters.drop_no_room.get(), 1U);
   EXPECT_EQ(counters.drop_queue_full.get(), 0U);
-  EXPECT_EQ(core.count(&turn::Counters::client_packets), 0U);
+  EXPECT_EQ(core.server->counters().by.client_packets.total(), 0U);
 }
 
 struct FewHalfOpen : DtlsClientsTest {

@@ -90,7 +90,7 @@ TEST_F(StreamClientsTest, ClosesAConnectionThatSaysNothing) {
   EXPECT_EQ(clients_.size(), 1U);
   tick_after(seconds(1));
   EXPECT_EQ(clients_.size(), 0U);
-  EXPECT_EQ(counters.handshakes_late.get(), 1U);
+  EXPECT_EQ(counters.handshakes_late.total(), 1U);
 }
 
 TEST_F(StreamClientsTest, ClosesAHandshakeThatStops) {
@@ -98,7 +98,7 @@ TEST_F(StreamClientsTest, ClosesAHandshakeThatStops) {
   send(fd, Bytes{22, 3, 1, 2, 0, 1, 0, 1, 0xfc});
   tick_after(seconds(11));
   EXPECT_EQ(clients_.size(), 0U);
-  EXPECT_EQ(counters.handshakes_late.get(), 1U);
+  EXPECT_EQ(counters.handshakes_late.total(), 1U);
 }
 
 TEST_F(StreamClientsTest, ClosesAClientThatDripsAFrame) {
@@ -218,14 +218,14 @@ TEST_F(StreamClientsTest, ServesTlsByTheFirstByte) {
   testing::TlsClient client;
   SSL_do_handshake(client.ssl());
   Bytes room(65536);
-  for (int i = 0; i < 6 && counters.handshakes_done.get() == 0; ++i) {
+  for (int i = 0; i < 6 && counters.handshakes_done.total() == 0; ++i) {
     const auto hello = client.take_output();
     if (!hello.empty()) send(fd, hello);
     const ssize_t size = ::recv(fd.get(), room.data(), room.size(), MSG_DONTWAIT);
     if (size > 0) client.give(ByteView(room).first(static_cast<size_t>(size)));
     SSL_do_handshake(client.ssl());
   }
-  EXPECT_EQ(counters.handshakes_done.get(), 1U);
+  EXPECT_EQ(counters.handshakes_done.total(), 1U);
   EXPECT_EQ(clients_.size(), 1U);
 }
 

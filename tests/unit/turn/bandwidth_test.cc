@@ -19,29 +19,145 @@ TEST(RateBurst, IsAFifthOfASecondButAlwaysOneDatagram) {
   EXPECT_EQ(rate_burst(100), 2048U);
 }
 
-TEST(CapacityCredit, HasNoLimitWithoutAPool) {
-  CapacityCredit none(nullptr);
-  EXPECT_TRUE(none.take(1'000'000'000, kStart));
-  CapacityPool unlimited(0, kStart);
-  CapacityCredit credit(&unlimited);
-  EXPECT_TRUE(credit.take(1'000'000'000, kStart));
+TEST(Demand, HasNoLevelWhenThereIsEnough) {
+  Demand demand;
+  EXPECT_EQ(demand.level(100), kNoLevel);
+  demand.add(40);
+  demand.add(60);
+  EXPECT_EQ(demand.level(100), kNoLevel);
+  EXPECT_EQ(demand.below(kNoLevel), 100U);
 }
 
-TEST(CapacityCredit, LetsTheRateThroughWhoeverTakesIt) {
-  CapacityPool pool(1'000'000, kStart);
-  CapacityCredit first(&pool);
-  CapacityCredit second(&pool);
-  uint64_t taken = 0;
-  // Ten seconds in which two workers want ten times as much as there is.
-  for (int ms = 0; ms < 10'000; ++ms) {
-    const Instant now = kStart + milliseconds(ms);
-    for (int i = 0; i < 5; ++i) {
-      taken += first.take(1000, now) ? 1000U : 0U;
-      taken += second.take(1000, now) ? 1000U : 0U;
+TEST(Demand, DividesAmongTheGreedyWhatTheModestLeave) {
+  Demand demand;
+  demand.add(10);
+  demand.add(1000);
+  demand.add(3000);
+  EXPECT_EQ(demand.level(210), 100U);
+  EXPECT_EQ(demand.below(100), 210U);
+}
+
+TEST(Demand, FollowsASessionThatWantsMore) {
+  Demand demand;
+  demand.add(100);
+  demand.grow(100, 900);
+  demand.grow(1000, 1);
+  Demand other;
+  other.add(1001);
+  demand.merge(other);
+  EXPECT_EQ(demand.below(kNoLevel), 2002U);
+  EXPECT_EQ(demand.level(1000), 500U);
+}
+
+TEST(CapacityCredit, HasNoLimitWithoutAPool) {
+  EXPECT_FALSE(CapacityCredit(nullptr, 0).is_limited());
+  CapacityPool unlimited(0, kStart);
+  EXPECT_FALSE(CapacityCredit(&unlimited, 0).is_limited());
+}
+
+// Sessions on several workers that share one capacity, in virtual time.
+class CapacityTest : public ::testing::Test {
+ protected:
+  struct Session {
+    size_t worker;
+    uint64_t wants_per_s;
+    uint64_t size = 1000;
+    CapacityShare share{};
+    uint64_t sent = 0;
+    uint64_t got = 0;
+  };
+
+  void run(seconds time) {
+    const Instant end = now_ + time;
+    for (; now_ < end; now_ += milliseconds(1)) {
+      for (Session& session : sessions_) offer(session);
     }
   }
-  EXPECT_GE(taken, 10'000'000U);
-  EXPECT_LE(taken, 10'000'000U + rate_burst(1'000'000) + 20'000);
+  void offer(Session& session) {
+    const auto elapsed = static_cast<uint64_t>((now_ - began_) / milliseconds(1)) + 1;
+    while (session.sent + session.size <= session.wants_per_s * elapsed / 1000) {
+      session.sent += session.size;
+      if (workers_[session.worker].take(session.share, session.size, now_)) {
+        session.got += session.size;
+      }
+    }
+  }
+  // What each session got in the next `time`.
+  std::vector<uint64_t> shares(seconds time) {
+    for (Session& session : sessions_) session.got = 0;
+    run(time);
+    std::vector<uint64_t> got;
+    for (const Session& session : sessions_) got.push_back(session.got);
+    return got;
+  }
+  static uint64_t sum(const std::vector<uint64_t>& numbers) {
+    uint64_t total = 0;
+    for (const uint64_t number : numbers) total += number;
+    return total;
+  }
+
+  static constexpr uint64_t kRate = 1'000'000;
+  CapacityPool pool_{kRate, kStart};
+  std::vector<CapacityCredit> workers_{{&pool_, 0}, {&pool_, 1}, {&pool_, 2}};
+  std::vector<Session> sessions_;
+  const Instant began_ = kStart;
+  Instant now_ = kStart;
+};
+
+TEST_F(CapacityTest, HoldsTheRateWithinOneInTwentyEverySecond) {
+  sessions_ = {{0, 5'000'000}, {1, 3'000'000}};
+  run(seconds(1));  // The burst goes.
+  for (int i = 0; i < 10; ++i) {
+    const uint64_t total = sum(shares(seconds(1)));
+    EXPECT_GE(total, kRate * 95 / 100);
+    EXPECT_LE(total, kRate * 105 / 100);
+  }
+}
+
+TEST_F(CapacityTest, LetsABurstOfAFifthOfASecondThrough) {
+  sessions_ = {{0, 50'000'000}};
+  const uint64_t first = sum(shares(seconds(1)));
+  EXPECT_LE(first, kRate + rate_burst(kRate) + kRate / 20);
+}
+
+// Five, two and one: workers that took what there is would give the last one five times as much.
+TEST_F(CapacityTest, GivesEightGreedySessionsOnUnevenWorkersTheSame) {
+  for (const size_t worker : {0, 0, 0, 0, 0, 1, 1, 2}) sessions_.push_back({worker, 1'000'000});
+  run(seconds(1));
+  const auto got = shares(seconds(5));
+  EXPECT_GE(sum(got), 5 * kRate * 95 / 100);
+  EXPECT_LE(sum(got), 5 * kRate * 105 / 100);
+  for (const uint64_t one : got) {
+    EXPECT_GE(one, 5 * kRate / 8 * 93 / 100) << ::testing::PrintToString(got);
+    EXPECT_LE(one, 5 * kRate / 8 * 107 / 100) << ::testing::PrintToString(got);
+  }
+}
+
+TEST_F(CapacityTest, GivesTheSameToThoseWhoShoutLouder) {
+  sessions_ = {{0, 10'000'000}, {0, 1'000'000}, {1, 600'000, 200}, {2, 2'000'000, 1400}};
+  run(seconds(1));
+  for (const uint64_t one : shares(seconds(4))) EXPECT_NEAR(static_cast<double>(one), 1e6, 7e4);
+}
+
+TEST_F(CapacityTest, GivesTheModestAllTheyWant) {
+  sessions_ = {{0, 20'000, 100}, {0, 3'000'000}, {1, 3'000'000}};
+  run(seconds(1));
+  const auto got = shares(seconds(4));
+  EXPECT_GE(got[0], 4 * 20'000 * 99 / 100);
+  EXPECT_NEAR(static_cast<double>(got[1]), 4 * 490'000.0, 1e5);
+}
+
+TEST_F(CapacityTest, GivesOneAllThatNobodyElseWants) {
+  sessions_ = {{0, 3'000'000}, {1, 3'000'000}};
+  run(seconds(1));
+  sessions_.pop_back();
+  EXPECT_GE(shares(seconds(2))[0], 2 * kRate * 95 / 100);
+}
+
+TEST_F(CapacityTest, LetsDatagramsThroughThatAreLargerThanAPeriodsShare) {
+  sessions_ = {{0, 2'000'000, 40'000}, {1, 2'000'000, 40'000}, {2, 2'000'000, 40'000}};
+  run(seconds(1));
+  for (const uint64_t one : shares(seconds(6))) EXPECT_NEAR(static_cast<double>(one), 2e6, 2e5);
 }
 
 class SessionRateTest : public ::testing::Test {
@@ -52,7 +168,7 @@ class SessionRateTest : public ::testing::Test {
   }
   static Settings limited() {
     Settings settings;
-    settings.session_bytes_per_s = 20'000;  // A burst of 4,000 bytes.
+    settings.session.bytes_per_s = 20'000;  // A burst of 4,000 bytes.
     return settings;
   }
   size_t upward(int packets) {
@@ -102,6 +218,66 @@ TEST_F(SessionRateTest, CountsOnlyWhatIsPermitted) {
     core_.peer_packet(client_.relayed(), endpoint("9.9.9.8:1"), Bytes(1000));
   }
   EXPECT_EQ(downward(4), 4U);
+}
+
+TEST_F(SessionRateTest, HoldsTheRateWithinOneInTwentyOverASecond) {
+  upward(10);
+  size_t through = 0;
+  for (int ms = 0; ms < 5000; ms += 10) {
+    core_.advance(milliseconds(10));
+    through += upward(1);
+  }
+  EXPECT_GE(through, 95U);
+  EXPECT_LE(through, 105U);
+}
+
+TEST_F(SessionRateTest, IsWhatTheStoreSaysOfTheUserThenOfHisRealm) {
+  core_.limits["alice"].max_bps = 50'000;
+  core_.realm_limits.max_bps = 30'000;
+  core_.publish_users();
+  core_.add_user("bob", "secret");
+  for (const auto& [user, expected] : {std::pair("alice", 10U), std::pair("bob", 6U)}) {
+    CoreClient client(core_, user[0] == 'a' ? "8.8.8.8:11" : "8.8.8.8:12", user, "secret");
+    client.allocate();
+    client.permit({"9.9.9.9:1"});
+    size_t through = 0;
+    for (int i = 0; i < 20; ++i) {
+      client.send("9.9.9.9:1", std::string(1000, 'x'));
+      through += core_.to_peer.size();
+    }
+    EXPECT_EQ(through, expected) << user;
+  }
+}
+
+TEST_F(SessionRateTest, OfZeroInTheStoreIsNoLimit) {
+  core_.realm_limits.max_bps = 0;
+  core_.publish_users();
+  CoreClient client(core_, "8.8.8.8:11");
+  client.allocate();
+  client.permit({"9.9.9.9:1"});
+  for (int i = 0; i < 20; ++i) {
+    client.send("9.9.9.9:1", std::string(1000, 'x'));
+    EXPECT_EQ(core_.to_peer.size(), 1U);
+  }
+}
+
+TEST_F(SessionRateTest, CountsPacketsToo) {
+  Settings settings;
+  settings.session.packets_per_s = 100;  // Twenty at once.
+  core_.use_settings(settings);
+  CoreClient client(core_, "8.8.8.8:11");
+  client.allocate();
+  client.bind(0x4000, "9.9.9.9:1");
+  size_t through = 0;
+  for (int i = 0; i < 50; ++i) {
+    client.send_channel(0x4000, "x");
+    through += core_.to_peer.size();
+  }
+  EXPECT_EQ(through, 20U);
+  EXPECT_EQ(core_.count(&Counters::drop_packet_rate), 30U);
+  core_.advance(milliseconds(100));
+  client.send_channel(0x4000, "x");
+  EXPECT_EQ(core_.to_peer.size(), 1U);
 }
 
 TEST_F(SessionRateTest, DropsAreInTheBalance) {

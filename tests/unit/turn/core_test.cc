@@ -38,7 +38,7 @@ TEST(Counters, HaveDistinctNamesAndSayWhatTheyCount) {
     EXPECT_FALSE(info.help.empty());
   }
   EXPECT_EQ(names.size(), kCounterInfo.size());
-  EXPECT_EQ(sizeof(Counters), kCounterInfo.size() * sizeof(Counter));
+  EXPECT_EQ(sizeof(Counters), kCounterInfo.size() * sizeof(Counter) + sizeof(Breakdown));
 }
 
 }  // namespace

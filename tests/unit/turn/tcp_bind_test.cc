@@ -255,7 +255,7 @@ TEST(TcpConnections, OfOneFamilyEndWithIt) {
 
 TEST(TcpConnections, AreHeldToTheSessionsRate) {
   CoreDriver::Options options;
-  options.settings.session_bytes_per_s = 100'000;
+  options.settings.session.bytes_per_s = 100'000;
   CoreDriver core(options);
   TcpClient control(core);
   control.open();

@@ -1,0 +1,134 @@
+#include "cli/user_limit.h"
+
+#include <array>
+#include <cstdio>
+
+#include "auth/credentials.h"
+#include "cli/password_input.h"
+#include "cli/subcommands.h"
+#include "cli/userdb_options.h"
+#include "config/option_values.h"
+
+namespace turnpike::cli {
+namespace {
+
+namespace po = boost::program_options;
+using auth::UserDatabase;
+
+constexpr const char* kCommand = "turnpike user limit";
+
+enum class Unit : uint8_t { bytes_per_s, allocations };
+struct Limit {
+  const char* option;
+  Unit unit;
+};
+constexpr std::array kLimits = {Limit{"max-bps", Unit::bytes_per_s},
+                                Limit{"user-quota", Unit::allocations},
+                                Limit{"total-quota", Unit::allocations}};
+
+CommandSyntax make_syntax() {
+  CommandSyntax syntax{.name = kCommand,
+                       .synopsis = "[NAME] [OPTION ...]",
+                       .about =
+                           "Sets limits for one user or, without a name, for a realm, instead of "
+                           "those of the\nconfiguration; then shows them. The value \"default\" "
+                           "takes a limit away again, 0 is no limit.\nA running server notices "
+                           "within a second; sessions that exist keep their rates.",
+                       .options = po::options_description("Options"),
+                       .positional = "user"};
+  syntax.options.add_options()("user,u", po::value<std::string>(), "the user, same as NAME");
+  syntax.options.add_options()("max-bps", po::value<std::string>(),
+                               "bytes per second of a session, each direction; also 3M, 24Mbit");
+  syntax.options.add_options()("user-quota", po::value<std::string>(),
+                               "allocations that one user may hold at once");
+  syntax.options.add_options()("total-quota", po::value<std::string>(),
+                               "allocations of all users together (of a realm only)");
+  add_userdb_option(syntax.options);
+  add_realm_option(syntax.options, "the only realm with users, else turnpike");
+  return syntax;
+}
+
+struct Change {
+  const char* option;
+  std::optional<std::string> value;  // Nothing: taken away.
+};
+
+Result<std::vector<Change>, std::string> read_changes(const ParsedOptions& options) {
+  std::vector<Change> changes;
+  for (const Limit& limit : kLimits) {
+    if (!options.has(limit.option)) continue;
+    const std::string text = options.text(limit.option);
+    if (text == "default") {
+      changes.push_back({limit.option, {}});
+      continue;
+    }
+    const bool is_rate = limit.unit == Unit::bytes_per_s;
+    const auto number = is_rate ? config::parse_rate(text) : config::parse_number(text);
+    if (!number) {
+      return unexpected(std::string(limit.option) +
+                        (is_rate ? " must be bytes per second, such as 3000000, 3M or 24Mbit"
+                                 : " must be a whole number"));
+    }
+    // As coturn's tools write it.
+    changes.push_back({limit.option, std::to_string(*number)});
+  }
+  return changes;
+}
+
+std::string described(const auth::StoredOption& stored) {
+  const auto number = config::parse_number(stored.value);
+  if (!number) return stored.value + " (not understood)";
+  if (*number == 0) return "no limit";
+  if (stored.option != "max-bps") return stored.value + " allocations";
+  return config::rate_in_words(*number);
+}
+
+int show(UserDatabase& database, const std::string& realm, const std::string& name,
+         const std::string& path) {
+  const auto stored = database.options(realm, name);
+  if (!stored) return fail(kCommand, database_message(path, stored.error()));
+  if (stored->empty()) std::printf("no limits but those of the configuration\n");
+  for (const auth::StoredOption& each : *stored) {
+    std::printf("%s: %s\n", each.option.c_str(), described(each).c_str());
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+int limit_user(Arguments arguments) {
+  const ParsedOptions options = parse_options(make_syntax(), arguments);
+  if (options.exit_code) return *options.exit_code;
+  if (auto problem = realm_problem(options)) return fail(kCommand, *problem, kExitUsage);
+  const std::string name = options.has("user") ? options.text("user") : std::string();
+  if (options.has("user")) {
+    if (auto problem = problem_with(name, "name", auth::kMaxUsernameSize)) {
+      return fail(kCommand, *problem, kExitUsage);
+    }
+    if (options.has("total-quota")) {
+      return fail(kCommand, "total-quota is of a realm; leave the name out", kExitUsage);
+    }
+  }
+  const auto changes = read_changes(options);
+  if (!changes) return fail(kCommand, changes.error(), kExitUsage);
+  const auto realm = choose_realm(options);
+  if (!realm) return fail(kCommand, realm.error());
+  const auto how = changes->empty() ? UserDatabase::Open::read_only : UserDatabase::Open::existing;
+  auto database = open_userdb(options, how);
+  if (!database) return fail(kCommand, database.error());
+  const std::string path = userdb_path(options).value_or("");
+  if (!name.empty()) {
+    const auto exists = database->has_user(*realm, name);
+    if (!exists) return fail(kCommand, database_message(path, exists.error()));
+    if (!*exists) {
+      return fail(kCommand, "there is no user '" + name + "' in realm '" + *realm + "' of " + path);
+    }
+  }
+  for (const Change& change : *changes) {
+    const auto set = database->set_option(*realm, name, change.option, change.value);
+    if (!set) return fail(kCommand, database_message(path, set.error()));
+  }
+  return show(*database, *realm, name, path);
+}
+
+}  // namespace turnpike::cli

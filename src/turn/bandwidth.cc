@@ -1,0 +1,147 @@
+#include "turn/bandwidth.h"
+
+namespace turnpike::turn {
+
+void Demand::merge(const Demand& other) {
+  for (size_t i = 0; i < kClasses; ++i) {
+    classes_[i].sessions += other.classes_[i].sessions;
+    classes_[i].bytes += other.classes_[i].bytes;
+  }
+}
+
+uint64_t Demand::level(uint64_t supply) const {
+  uint64_t sessions = 0;
+  for (const Class& each : classes_) sessions += each.sessions;
+  // From the modest to the greedy. Within a class all count as its mean: they differ by less than
+  // a factor of two.
+  for (const Class& each : classes_) {
+    if (each.sessions == 0) continue;
+    if (each.bytes / each.sessions > supply / sessions) return supply / sessions;
+    supply -= std::min(supply, each.bytes);
+    sessions -= each.sessions;
+  }
+  return kNoLevel;
+}
+
+uint64_t Demand::below(uint64_t level) const {
+  uint64_t sum = 0;
+  for (const Class& each : classes_) {
+    if (each.sessions == 0) continue;
+    const bool is_cut = each.bytes / each.sessions > level;
+    sum += is_cut ? each.sessions * level : each.bytes;
+  }
+  return sum;
+}
+
+uint64_t CapacityPool::borrow(uint64_t wanted, Instant now) {
+  const std::lock_guard lock(mutex_);
+  const uint64_t lent = std::min(wanted, bucket_.available(now));
+  bucket_.take(lent, now);
+  return lent;
+}
+
+void CapacityPool::give_back(uint64_t unused) {
+  const std::lock_guard lock(mutex_);
+  bucket_.put(unused);
+}
+
+uint64_t CapacityPool::report(uint32_t worker, uint64_t of, const Demand& demand, uint64_t now) {
+  const std::lock_guard lock(mutex_);
+  if (worker >= reports_.size()) reports_.resize(worker + 1);
+  reports_[worker] = {of, demand};
+  Demand all;
+  for (const Report& report : reports_) {
+    // Others may not have told about the latest period yet; what is older still is over.
+    if (report.period + 2 >= now) all.merge(report.demand);
+  }
+  return all.level(rate_ / kPeriodsPerSecond);
+}
+
+bool CapacityCredit::take(CapacityShare& share, uint64_t size, Instant now) {
+  enter_period(share, now);
+  note_demand(share, size);
+  // A datagram may be larger than a period's level, so the last one may leave a debt.
+  if (level_ != kNoLevel && share.allowance <= 0) return false;
+  if (credit_ < size) borrow(size, now);
+  if (credit_ < size) return false;
+  credit_ -= size;
+  if (level_ != kNoLevel) share.allowance -= static_cast<int64_t>(size);
+  return true;
+}
+
+uint64_t CapacityCredit::available(CapacityShare& share, uint64_t wanted, Instant now) {
+  enter_period(share, now);
+  uint64_t allowed = wanted;
+  if (level_ != kNoLevel) {
+    allowed = std::min(wanted, static_cast<uint64_t>(std::max<int64_t>(share.allowance, 0)));
+  }
+  if (credit_ < allowed) borrow(allowed, now);
+  allowed = std::min(allowed, credit_);
+  // What it gets is noted when it is spent.
+  note_demand(share, wanted - allowed);
+  return allowed;
+}
+
+void CapacityCredit::spend(CapacityShare& share, uint64_t size) {
+  note_demand(share, size);
+  credit_ -= std::min(credit_, size);
+  if (level_ != kNoLevel) share.allowance -= static_cast<int64_t>(size);
+}
+
+void CapacityCredit::begin_period(uint64_t period) {
+  // What was not used is anybody's.
+  if (credit_ > 0) pool_->give_back(credit_);
+  credit_ = 0;
+  level_ = pool_->report(worker_, period_, demand_, period);
+  expected_ = demand_.below(level_);
+  demand_.clear();
+  period_ = period;
+}
+
+void CapacityCredit::enter_period(CapacityShare& share, Instant now) {
+  const uint64_t period = period_of(now);
+  if (period != period_) begin_period(period);
+  if (share.period == period) return;
+  if (level_ != kNoLevel) {
+    // A burst of 200 ms, as everywhere.
+    constexpr uint64_t kPeriodsSaved = 4;
+    const uint64_t earned = std::min(period - share.period, kPeriodsSaved) * level_;
+    const auto most = static_cast<int64_t>(kPeriodsSaved * level_);
+    share.allowance = std::min(share.allowance + static_cast<int64_t>(earned), most);
+  }
+  share.period = period;
+  share.wanted = 0;
+  demand_.add(0);
+}
+
+void CapacityCredit::note_demand(CapacityShare& share, uint64_t size) {
+  // Spent after the period in which it was available: too late to count.
+  if (share.period != period_) return;
+  demand_.grow(share.wanted, size);
+  share.wanted += size;
+}
+
+void CapacityCredit::borrow(uint64_t wanted, Instant now) {
+  if (now < ask_again_) return;
+  // As much as the sessions here are expected to take in this period, and never more than a period
+  // of the whole rate.
+  const uint64_t expected = std::min(expected_, pool_->rate() / kPeriodsPerSecond);
+  credit_ += pool_->borrow(std::max(wanted, expected), now);
+  ask_again_ = now + milliseconds(1);
+}
+
+std::unique_ptr<SessionLimits> make_session_limits(const SessionRates& rates, Instant now) {
+  auto limits = std::make_unique<SessionLimits>();
+  for (DirectionLimits* direction : {&limits->from_client, &limits->to_client}) {
+    if (rates.bytes_per_s != 0) {
+      direction->bytes.emplace(rates.bytes_per_s, rate_burst(rates.bytes_per_s), now);
+    }
+    if (rates.packets_per_s != 0) {
+      const uint64_t burst = std::max<uint64_t>(rates.packets_per_s / 5, 10);
+      direction->packets.emplace(rates.packets_per_s, burst, now);
+    }
+  }
+  return limits;
+}
+
+}  // namespace turnpike::turn

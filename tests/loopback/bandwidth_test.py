@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Bandwidth and quotas as a client and its peer measure them: max-bps, bps-capacity, and limits in the database."""
+
+import os
+import select
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+import harness  # noqa: E402
+import stunlib  # noqa: E402
+from harness import Server, case, equal, main, shortened, true  # noqa: E402
+
+CHANNEL, PAYLOAD = 0x4000, 1000
+
+
+class StreamClient(stunlib.Client):
+    """The same client over TCP or TLS."""
+
+    def __init__(self, server, tls):
+        self.user, self.password = b"user", b"password"
+        self.realm = self.nonce = self.key = self.algorithms = None
+        self.unread, self.buffer = [], b""
+        self.socket = socket.create_connection(server, timeout=10)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self.socket = context.wrap_socket(self.socket)
+        self.tls = tls
+
+    def send_raw(self, data):
+        self.socket.sendall(data)
+
+    def frame(self):
+        if len(self.buffer) < 4:
+            return None
+        first, length = struct.unpack("!HH", self.buffer[:4])
+        size = 4 + length + stunlib.pad4(length) if first & 0xC000 else 20 + length
+        if len(self.buffer) < size:
+            return None
+        frame, self.buffer = self.buffer[:size], self.buffer[size:]
+        return frame
+
+    def receive_raw(self, timeout):
+        deadline = time.monotonic() + max(timeout, 0)
+        while True:
+            frame = self.frame()
+            if frame:
+                return frame
+            pending = self.tls and self.socket.pending()
+            if not pending and not select.select([self.socket], [], [], max(deadline - time.monotonic(), 0))[0]:
+                return None
+            more = self.socket.recv(1 << 16)
+            if not more:
+                raise stunlib.Timeout("the server closed the connection")
+            self.buffer += more
+
+
+def client_of(server, transport):
+    if transport == "udp":
+        return stunlib.Client(server.address)
+    return StreamClient(server.address, transport == "tls")
+
+
+class Flow:
+    """One session with a channel, and a peer that counts or sends."""
+
+    def __init__(self, server, transport="udp"):
+        self.transport = transport
+        self.client, self.peer = client_of(server, transport), stunlib.Peer()
+        self.peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.relayed = self.client.relayed()
+        equal(self.client.bind_channel(CHANNEL, *self.peer.address).code, 0, "ChannelBind")
+        self.peer.socket.setblocking(False)
+        self.packet = stunlib.channel_data(CHANNEL, b"x" * PAYLOAD, padded=transport != "udp")
+        self.counted = self.sent = 0
+
+    def send_up(self):
+        self.client.send_raw(self.packet)
+        self.sent += 1
+
+    def send_down(self):
+        self.peer.send(self.packet[4:], self.relayed)
+        self.sent += 1
+
+    def count_up(self):
+        try:
+            while True:
+                self.counted += len(self.peer.socket.recv(1 << 16))
+        except BlockingIOError:
+            pass
+
+    def count_down(self):
+        while True:
+            frame = self.client.receive_raw(0)
+            if frame is None:
+                return
+            self.counted += PAYLOAD
+
+    def close(self):
+        self.client.refresh(0)
+        self.client.close()
+        self.peer.socket.close()
+
+
+def measure(flows, direction, offered_bps, seconds):
+    """Offers so much on each flow, and returns what each gets a second once the first burst is over."""
+    sends = [flow.send_up if direction == "up" else flow.send_down for flow in flows]
+    counts = [flow.count_up if direction == "up" else flow.count_down for flow in flows]
+    began = time.monotonic()
+    marks = []
+    for flow in flows:
+        flow.sent = flow.counted = 0
+    for phase_end in (1.0, 1.0 + seconds):
+        while time.monotonic() - began < phase_end:
+            due = int((time.monotonic() - began) * offered_bps / PAYLOAD)
+            for flow, send in zip(flows, sends):
+                # After a pause of this process the backlog is not made up for: a flood of it would only be dropped.
+                flow.sent = max(flow.sent, due - 100)
+                while flow.sent < due:
+                    send()
+            for count in counts:
+                count()
+            time.sleep(0.002)
+        while True:
+            # A pause of this process between looking at the clock and counting would move bytes across the mark.
+            at = time.monotonic()
+            for count in counts:
+                count()
+            if time.monotonic() - at < 0.02:
+                break
+        marks.append((at, [flow.counted for flow in flows]))
+    (t0, c0), (t1, c1) = marks
+    return [(after - before) / (t1 - t0) for before, after in zip(c0, c1)]
+
+
+def holds(make_rates, wanted, what):
+    """One of four measurements must be within 5 %: this machine may be too busy to offer enough, or to count in time. What
+    is held exactly is shown by the unit tests, in virtual time."""
+    got = []
+    for _ in range(4):
+        got.append(sum(make_rates()))
+        true(got[-1] < wanted * 1.25, "%s: %.0f bytes/s of %d" % (what, got[-1], wanted))
+        if wanted * 0.95 < got[-1] < wanted * 1.05:
+            print("%s: %.1f %% of the limit" % (what, got[-1] / wanted * 100))
+            return
+    raise AssertionError("%s: only %s bytes/s of %d" % (what, ["%.0f" % one for one in got], wanted))
+
+
+def seconds_of_measuring():
+    return shortened("seconds of each bandwidth measurement", 2, 10)
+
+
+@case("max-bps holds the rate of a session within 5 % over UDP, TCP and TLS, up and down")
+def session_rate():
+    rate, seconds = 400000, seconds_of_measuring()
+    with Server("--allow-loopback-peers", "--max-bps=%d" % rate) as server:
+        for transport in ("udp", "tcp", "tls"):
+            for direction in ("up", "down"):
+                flow = Flow(server, transport)
+                holds(lambda: measure([flow], direction, 2 * rate, seconds), rate, "%s %s" % (transport, direction))
+                flow.close()
+
+
+@case("bps-capacity holds the rate of all sessions together, and eight greedy ones get the same")
+def capacity():
+    rate, seconds = 800000, max(3, seconds_of_measuring())
+    with Server("--allow-loopback-peers", "--bps-capacity=%d" % rate, "--relay-threads=3") as server:
+        flows = [Flow(server) for _ in range(8)]
+        best = []
+
+        def measured():
+            best.append(measure(flows, "up", rate / 4, seconds))
+            return best[-1]
+        holds(measured, rate, "eight sessions")
+        shares = [one / (sum(best[-1]) / 8) for one in best[-1]]
+        print("shares: %s" % ["%.2f" % one for one in shares])
+        true(max(shares) < 1.15 and min(shares) > 0.85, "shares: %s" % ["%.2f" % one for one in shares])
+        for flow in flows:
+            flow.close()
+
+
+@case("rates may be written in bits or bytes, and are printed so that nobody mistakes them")
+def units():
+    for written, printed in (("1M", "8Mbit"), ("8Mbit", "8Mbit"), ("1000000", "8Mbit"), ("64k", "512kbit"), ("77", "77"),
+                             ("0", "0")):
+        done = subprocess.run(harness.server_command()[:1] + ["check", "-n", "--no-auth", "--print", "--max-bps=" + written],
+                              capture_output=True, check=False)
+        true("\nmax-bps=%s\n" % printed in done.stdout.decode(), "%s is not printed as %s" % (written, printed))
+    for wrong in ("8Mbps", "1MB", "1.5M", "-1", "M"):
+        done = subprocess.run(harness.server_command()[:1] + ["check", "-n", "--no-auth", "--max-bps=" + wrong],
+                              capture_output=True, check=False)
+        equal(done.returncode, 2, "exit code for %s" % wrong)
+
+
+@case("limits of a user and of a realm in the database count within a second")
+def stored_limits():
+    with tempfile.TemporaryDirectory() as folder:
+        database = ["--userdb", os.path.join(folder, "turndb"), "--realm", "r.example"]
+
+        def tool(*words):
+            subprocess.run(harness.server_command()[:1] + ["user", *words, *database], check=True, capture_output=True)
+        for name in ("user", "other"):
+            tool("add", name, "--password", "password")
+        with Server("--allow-loopback-peers", "--user-quota=5", *database, users=()) as server:
+            def granted(name):
+                clients = [server.client(name, b"password") for _ in range(6)]
+                count = sum(client.allocate().code == 0 for client in clients)
+                for client in clients:
+                    client.refresh(0)
+                    client.close()
+                return count
+
+            def becomes(wanted, name, why):
+                deadline = time.monotonic() + 5
+                while granted(name) != wanted:
+                    true(time.monotonic() < deadline, "%s: %d sessions, not %d" % (why, granted(name), wanted))
+                    time.sleep(0.1)
+            equal(granted(b"user"), 5, "as configured")
+            tool("limit", "--user-quota=2")
+            becomes(2, b"user", "the realm's quota")
+            tool("limit", "user", "--user-quota=4")
+            becomes(4, b"user", "the user's own quota")
+            equal(granted(b"other"), 2, "the other user's")
+            tool("limit", "user", "--user-quota=default")
+            becomes(2, b"user", "the realm's quota again")
+            rate = 200000
+            tool("limit", "user", "--max-bps=%d" % rate)
+            time.sleep(1.2)
+            flow = Flow(server)
+            holds(lambda: measure([flow], "up", 2 * rate, 1), rate, "the user's own rate")
+            flow.close()
+
+
+@case("a scan of ports through the relay is slowed down, and a call is not")
+def port_scan():
+    with Server("--allow-loopback-peers", "--max-new-peers-per-second=10") as server:
+        with server.client() as client:
+            client.relayed()
+            equal(client.permit(("127.0.0.1", 0)).code, 0, "CreatePermission")
+            peers = [stunlib.Peer() for _ in range(200)]
+            for peer in peers:
+                client.send_to(*peer.address, b"x")
+            client.drain()
+            time.sleep(0.2)
+            reached = sum(peer.take(0)[0] is not None for peer in peers)
+            true(40 <= reached <= 70, "%d of 200 ports were reached" % reached)
+            for _ in range(100):
+                client.send_to(*peers[30].address, b"y")
+            client.drain()
+            time.sleep(0.2)
+            known = 0
+            while peers[30].take(0)[0] is not None:
+                known += 1
+            equal(known, 100, "datagrams to a peer that is known")
+            for peer in peers:
+                peer.socket.close()
+
+
+if __name__ == "__main__":
+    main()
