@@ -90,12 +90,12 @@ uint64_t open_count(const std::vector<WorkerView>& workers, Counter ClientCounte
 
 void add_connections(const MetricsSetup& setup, Page& page) {
   const auto& workers = setup.workers;
-  page.gauge("turnpike_connections", "Connections of clients: TCP with TLS, and DTLS.")
+  page.gauge("turnpike_client_connections", "Connections of clients: TCP with TLS, and DTLS.")
       .add({{"kind", "stream"}},
            open_count(workers, &ClientCounters::streams_opened, &ClientCounters::streams_closed))
       .add({{"kind", "dtls"}},
            open_count(workers, &ClientCounters::dtls_opened, &ClientCounters::dtls_closed));
-  page.counter("turnpike_connections_opened_total", "Connections of clients.")
+  page.counter("turnpike_client_connections_opened_total", "Connections of clients.")
       .add({{"kind", "stream"}}, sum_of(workers, &ClientCounters::streams_opened))
       .add({{"kind", "dtls"}}, sum_of(workers, &ClientCounters::dtls_opened));
   page.counter("turnpike_connections_refused_total", "Connections refused, by reason.")

@@ -205,11 +205,11 @@ def gauge():
                 client.close()
             for (name, labels), value in server.samples().items():
                 true(value >= 0, "%s%s is %s in round %d" % (name, dict(labels), value, round_number))
-        server.wait_for(0, "turnpike_allocations", transport="udp")
+        server.wait_for(50, "turnpike_allocations_closed_total", reason="deleted")
         found = server.samples()
         equal({dict(labels)["type"]: value for (name, labels), value in found.items()
                if name == "turn_total_allocations"}, {"UDP": 0, "TCP": 0, "TLS/TCP": 0, "DTLS": 0}, "coturn's gauge")
-        equal(found["turnpike_allocations_closed_total", frozenset({("reason", "deleted")})], 50, "deleted")
+        equal(found["turnpike_allocations", frozenset({("transport", "udp")})], 0, "alive")
         equal(found["turnpike_session_duration_seconds_count", frozenset()], 50, "in the histogram")
 
 

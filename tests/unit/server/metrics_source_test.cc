@@ -99,6 +99,18 @@ TEST_F(MetricsSourceTest, TellsEveryNumberOfAWorker) {
   EXPECT_EQ(untold(stats_, {}), std::vector<size_t>());
 }
 
+// A counter that has no family of its own gets one by its name, which may be taken already.
+TEST_F(MetricsSourceTest, TellsEachFamilyOnce) {
+  metrics::Page page;
+  add_protocol_metrics(setup_, page);
+  add_transport_metrics(setup_, page);
+  add_coturn_metrics(setup_, page);
+  std::set<std::string> names;
+  for (const metrics::Family& family : page.families()) {
+    EXPECT_TRUE(names.insert(family.name()).second) << family.name();
+  }
+}
+
 TEST_F(MetricsSourceTest, AddsUpTheWorkers) {
   turn::Counters second;
   setup_.workers.push_back({&second, &io_, &clients_, &stats_, [] { return size_t{3}; }});
@@ -116,7 +128,7 @@ TEST_F(MetricsSourceTest, HasNoGaugeBelowZero) {
   turn_.by.allocations_closed[Transport::udp].add(1);
   clients_.streams_closed.add(1);
   EXPECT_TRUE(says("turnpike_allocations{transport=\"udp\"} 0"));
-  EXPECT_TRUE(says("turnpike_connections{kind=\"stream\"} 0"));
+  EXPECT_TRUE(says("turnpike_client_connections{kind=\"stream\"} 0"));
   EXPECT_EQ(text().find("} -"), std::string::npos);
   EXPECT_EQ(coturn_text().find("} -"), std::string::npos);
 }
