@@ -39,7 +39,7 @@ def arguments():
 
 
 def contestants(chosen, scenario, directory):
-    moderation = ("--wake-up-moderation=300",) if scenario.moderated else ()
+    moderation = ("--wake-up-moderation=%d" % (250 if scenario.moderated else 0),)
     found = {"turnpike": servers.turnpike_command(chosen.ours, moderation)}
     if chosen.base:
         found["base"] = servers.turnpike_command(chosen.base, moderation)
