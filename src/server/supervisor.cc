@@ -140,8 +140,8 @@ Result<void, std::string> Supervisor::prepare() {
   endpoints_ = listeners->endpoints;
   proxied_endpoints_ = listeners->proxied_endpoints;
 
-  discovery_ = make_discovery(config_, udp_addresses(listeners->of_worker.front()));
-  if (discovery_) redirected_replies_.emplace(RandomSource().hash_key());
+  udp_addresses_ = udp_addresses(listeners->of_worker.front());
+  if (config_.rfc5780) redirected_replies_.emplace(RandomSource().hash_key());
 
   const auto settings = make_settings();
   const auth::NonceKey nonce_key = make_nonce_key(config_);
@@ -209,7 +209,8 @@ Result<void, std::string> Supervisor::prepare_alternates() {
 }
 
 std::shared_ptr<const turn::Settings> Supervisor::make_settings() const {
-  return make_core_settings(config_, ips_of(*host_), discovery_);
+  // Its addresses are those that clients see, which may have changed.
+  return make_core_settings(config_, ips_of(*host_), make_discovery(config_, udp_addresses_));
 }
 
 void Supervisor::start_threads() {

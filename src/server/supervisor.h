@@ -68,8 +68,8 @@ class Supervisor {
   std::shared_ptr<const net::HostAddresses> host_;
   std::vector<Endpoint> endpoints_;
   std::vector<Endpoint> proxied_endpoints_;
-  std::shared_ptr<const turn::BehaviorDiscovery> discovery_;
-  std::optional<TlsKeeper> tls_;  // Absent: neither TLS nor DTLS.
+  std::vector<Endpoint> udp_addresses_;  // Of each worker's listening sockets, in their order.
+  std::optional<TlsKeeper> tls_;         // Absent: neither TLS nor DTLS.
 
   // Shared by the workers, so older than they are.
   turn::RelayDirectory directory_;
