@@ -222,7 +222,7 @@ END
 # Whatever Dockerfile and compose.yml set is an option; that a value of 1 suits it is not asked.
 variables_are_options() {
   local name set=()
-  for name in $(grep -oh 'TURNPIKE_[A-Z_]*' "$ROOT/docker/Dockerfile" "$ROOT/docker/compose.yml" | sort -u); do
+  for name in $(grep -oh 'TURNPIKE_[A-Z_]*' "$ROOT/docker/Dockerfile" "$ROOT"/docker/*.yml | sort -u); do
     set+=(-e "$name=1")
   done
   pod run --rm --network host "${LIMITS[@]}" --entrypoint /usr/bin/turnpike "${set[@]}" "$IMAGE" check > "$WORK/out" 2>&1
@@ -231,14 +231,20 @@ variables_are_options() {
 }
 
 compose_is_yaml() {
-  /usr/bin/python3 - "$ROOT/docker/compose.yml" << 'END'
-import sys, yaml
+  /usr/bin/python3 - "$ROOT/docker/compose.yml" "$ROOT/docker/monitoring.yml" << 'END'
+import os, sys, yaml
 services = yaml.safe_load(open(sys.argv[1]))["services"]
 for name, service in services.items():
     if name.startswith("turnpike"):
         assert service["read_only"] and service["cap_drop"] == ["ALL"], name
         assert "turnpike:/var/lib/turnpike" in service["volumes"], name
 assert "49160-49259:49160-49259/udp" in services["turnpike-bridge"]["ports"]
+# What the monitoring mounts is in the tree, and can be read as what it is.
+folder = os.path.dirname(sys.argv[2])
+for service in yaml.safe_load(open(sys.argv[2]))["services"].values():
+    for volume in service.get("volumes", []):
+        if volume.startswith("."):
+            assert yaml.safe_load(open(os.path.join(folder, volume.split(":")[0]))), volume
 END
 }
 
