@@ -74,6 +74,17 @@ class PidFile {
   std::string path_;
 };
 
+// An address that is yet to be found is told when it is, and again when it changes.
+void announce_when_known(const config::Config& config, const FirstUser& user,
+                         server::Supervisor& supervisor) {
+  if (!config.external_ip_auto || !config.public_host.empty()) return announce(config, user);
+  supervisor.on_external_ips = [config, user](const std::vector<config::ExternalIp>& found) {
+    config::Config now = config;
+    now.external_ips = found;
+    announce(now, user);
+  };
+}
+
 int run(const config::Config& config) {
   // Scripts written for coturn send all of these; none may end us while we are still starting.
   for (const int signal : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(signal, SIG_IGN);
@@ -89,7 +100,7 @@ int run(const config::Config& config) {
     return kExitFailure;
   }
   const PidFile pid_file(config.pidfile_path);
-  if (*first_user) announce(config, **first_user);
+  if (*first_user) announce_when_known(config, **first_user, **supervisor);
   (*supervisor)->run();
   supervisor->reset();
   log_info("stopped");

@@ -350,6 +350,7 @@ void Supervisor::on_external_address(const std::optional<Ip>& ip) {
     log_warning("external_ip_unknown",
                 {{"reason", "nobody could tell the public address; clients are told local ones"}});
   }
+  if (on_external_ips) on_external_ips(config_.external_ips);
   post_to_all([this] { return NewExternalIps{make_relay_settings(config_).external_ips}; });
   const auto settings = make_settings();
   post_to_all([&settings] { return NewSettings{settings}; });

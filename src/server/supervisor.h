@@ -2,6 +2,7 @@
 // stops everything again in the right order.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -33,6 +34,9 @@ class Supervisor {
 
   // Serves until a signal ends it, or until stop().
   void run();
+
+  // external-ip=auto: called by run() whenever the external addresses are others. Set before run().
+  std::function<void(const std::vector<config::ExternalIp>&)> on_external_ips;
 
   // Any thread.
   void stop() { stop_bell_.ring(); }

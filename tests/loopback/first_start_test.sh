@@ -23,7 +23,7 @@ print(eval(sys.argv[1]))' "$1"
 
 wait_for_array() {
   local tries
-  for tries in $(seq 100); do
+  for tries in $(seq 400); do
     [ -z "$(printed)" ] || return 0
     sleep 0.05
   done
@@ -52,6 +52,16 @@ later_start() {
 # Nobody knows the password of the user in the configuration but its owner, so nothing is printed about it.
 other_user() {
   start_server "${COMMON[@]}" --user=ann:pw && sleep 0.3 && [ -z "$(printed)" ]
+  local status=$?
+  stop_server && [ "$status" -eq 0 ]
+}
+
+# Who looks for its address prints when the search has ended, here at a port where nobody answers.
+address_to_be_found() {
+  start_server "${COMMON[@]}" --external-ip=auto --external-ip-stun="127.0.0.1:$(free_port)" --external-ip-metadata=off \
+    --external-ip-http=none && wait_for_array || return 1
+  cat "$SERVER_LOG"
+  [ "$(of_printed 'urls[0]')" = "stun:127.0.0.1:$SERVER_PORT" ]
   local status=$?
   stop_server && [ "$status" -eq 0 ]
 }
@@ -135,6 +145,7 @@ not_our_process() {
 run_case "the first start makes a user, and a relay works with what it prints" first_start
 run_case "a later start prints the same user" later_start
 run_case "nothing is printed when the configuration has a user" other_user
+run_case "with external-ip=auto it is printed after the search" address_to_be_found
 run_case "turns: is printed under a name of the certificate" turns_for_the_name
 run_case "turns: is left out under another name, a common name and an address" no_turns_otherwise
 run_case "turnpike credentials heeds the certificate" credentials_heed_the_certificate
