@@ -49,7 +49,7 @@ constexpr const char* kCoturnOptions[] = {
     "no-stun-backward-compatibility", "rfc3489-compatibility", "rfc5766-channel-numbers",
     "stun-only", "no-stun", "log-binding",
     // Mobility, balancing, drain.
-    "alternate-server", "tls-alternate-server", "udp-alternate-server",
+    "mobility", "alternate-server", "tls-alternate-server", "udp-alternate-server",
     "tcp-alternate-server", "udp-self-balance", "drain-min-allocations",
     // Consoles.
     "cli", "no-cli", "cli-ip", "cli-port", "cli-password", "cli-max-output-sessions", "web-admin",
