@@ -37,6 +37,7 @@ constexpr std::array kDrops = {
     Row{&Counters::drop_parked_late, kDropped, "client", "user_store_late"},
     Row{&Counters::drop_peer_no_permission, kDropped, "peer", "no_permission"},
     Row{&Counters::drop_peer_unknown_relay, kDropped, "peer", "allocation_gone"},
+    Row{&Counters::drop_client_away, kDropped, "peer", "client_away"},
     Row{&Counters::drop_oversize, kDropped, "peer", "oversize"},
     Row{&Counters::drop_icmp, kDropped, "peer", "icmp"},
     Row{&Counters::drop_new_peer, kDropped, "client", "new_peer"},
