@@ -65,7 +65,7 @@ const std::vector<HeaderPlace>& header_places() {
         "src/auth/nonce.cc", "src/auth/access_token.cc", "src/auth/mobility_ticket.cc", "src/net/",
         "tests/"}},
       {"event2/http", {"src/admin/"}},
-      {"event2/", {"src/net/", "tests/embedding/"}},
+      {"event2/", {"src/net/", "tests/embedding/", "tests/unit/net/"}},
       {"turnpike/", {"tests/embedding/"}},
       {"sqlite3.h", {"src/auth/store/", "tests/unit/auth/", "tests/loopback/"}},
       {"boost/", {"src/config/", "src/cli/"}},

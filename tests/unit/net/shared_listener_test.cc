@@ -1,0 +1,53 @@
+#include "net/shared_listener.h"
+
+#include <cerrno>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "net/tcp.h"
+#include "net/tcp_probe.h"
+
+namespace turnpike::net {
+namespace {
+
+const Ip kLoopback = Ip::v4(0x7f000001);
+
+bool allows_sharing(const Fd& fd) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  return ::getsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &value, &size) == 0 && value != 0;
+}
+
+struct Listener {
+  Fd fd = std::move(*listen_tcp({kLoopback, 0}, ReusePort::no));
+  Endpoint local = local_endpoint(fd);
+};
+
+TEST(TcpProbe, SeesAListenerInTheWay) {
+  const Listener listener;
+  EXPECT_EQ(tcp_port_error(listener.local), EADDRINUSE);
+  EXPECT_EQ(tcp_port_error({kLoopback, 0}), 0);
+  EXPECT_FALSE(connect_shared(listener.local, {kLoopback, 1}));
+}
+
+TEST(SharedListener, ConnectsFromThePortAndGivesTheConsentBack) {
+  const Listener listener;
+  const Listener elsewhere;
+  {
+    const auto shared = SharedListener::open(listener.local);
+    if (!shared) GTEST_SKIP() << "descriptors can't be copied here: " << shared.error().to_string();
+    EXPECT_TRUE(allows_sharing(listener.fd));
+    const auto connection = shared->connect(listener.local, elsewhere.local);
+    ASSERT_TRUE(connection) << connection.error().to_string();
+    EXPECT_EQ(local_endpoint(*connection), listener.local);
+  }
+  EXPECT_FALSE(allows_sharing(listener.fd));
+}
+
+TEST(SharedListener, FindsNothingWhereNobodyListens) {
+  EXPECT_FALSE(SharedListener::open({kLoopback, 1}));
+}
+
+}  // namespace
+}  // namespace turnpike::net
