@@ -17,7 +17,7 @@ namespace {
 constexpr const char* kCommand = "turnpike health";
 constexpr milliseconds kPatience{3000};
 
-constexpr const char* kUsage =
+constexpr const char* kHealthUsage =
     "usage: turnpike health [--like-process PID] [OPTION ...]\n"
     "\n"
     "Asks the server of this host one Binding and one Allocate request, without credentials and "
@@ -74,7 +74,7 @@ int health(Arguments given) {
   }
   const config::LoadResult loaded = config::load(arguments, config::system_environment());
   if (loaded.request == config::Request::help) {
-    std::fputs(kUsage, stdout);
+    std::fputs(kHealthUsage, stdout);
     return kExitOk;
   }
   if (!loaded.ok()) return fail(kCommand, loaded.errors.front().to_string(), kExitUsage);

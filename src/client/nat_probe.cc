@@ -4,7 +4,7 @@ namespace turnpike::client {
 namespace {
 
 constexpr size_t kAddressesOfOneName = 2;
-constexpr Duration kTcpPatience = seconds(2);
+constexpr Duration kTcpProbePatience = seconds(2);
 
 }  // namespace
 
@@ -95,7 +95,7 @@ void NatProbe::check_tcp() {
   }
   options.transport = ProbeTransport::tcp;
   options.family = report_.family;
-  options.patience = kTcpPatience;
+  options.patience = kTcpProbePatience;
   tcp_ = std::make_unique<Discovery>(
       loop_, random_, std::move(options), [this](const DiscoveryReport& told) {
         report_.tcp_answers = told.verdict == DiscoveryVerdict::found ||

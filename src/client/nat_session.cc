@@ -14,7 +14,7 @@ constexpr int kMaxRestarts = 3;
 constexpr Duration kBetterServer = milliseconds(1200);
 
 constexpr int kTcpTries = 1;
-constexpr Duration kTcpPatience = seconds(6);
+constexpr Duration kTcpMappingPatience = seconds(6);
 
 }  // namespace
 
@@ -53,7 +53,7 @@ TrialPlan NatSession::plain_plan(Slot from, const Endpoint& to) const {
   plan.gap = milliseconds(100);
   if (!over_udp()) {
     plan.tries = kTcpTries;
-    plan.patience = kTcpPatience;
+    plan.patience = kTcpMappingPatience;
   }
   return plan;
 }
