@@ -115,8 +115,13 @@ EventLoop::EventLoop(event_base& borrowed) : state_(std::make_unique<State>()) {
 
 EventLoop::~EventLoop() {
   event_del(&state_->turn_limit);
+  if (!state_->borrowed) {
+    // What libevent has put off until the next turn frees its memory there (net/resolver.cc). There
+    // are no watches any more.
+    event_base_loop(state_->base, EVLOOP_NONBLOCK);
+    event_base_free(state_->base);
+  }
   destroy_list(std::move(state_->retired));
-  if (!state_->borrowed) event_base_free(state_->base);
 }
 
 namespace {

@@ -31,6 +31,7 @@ class Resolver {
   void resolve(const std::string& host, Callback callback);
 
  private:
+  struct Question;
   struct Request;
   struct State;
   std::unique_ptr<State> state_;
