@@ -136,6 +136,32 @@ def _():
         true(best < 0.3, "took %.3f s" % best)
 
 
+@case("names with many addresses, with none, and a name server that is dead")
+def _():
+    with Bed(Nat("ei", "ei", preserve=True)) as the_bed:
+        side = two_servers(the_bed)
+        dead = ["203.0.113.%d" % number for number in range(100, 130)]
+        program = the_bed.popen("i", sys.executable, os.path.join(HERE, "peers.py"), "names", bed.PEERS[0],
+                                "many.lab=" + ",".join([bed.PAIR[0], *dead]), "one.lab=" + bed.SINGLE, "none.lab=",
+                                stdout=subprocess.PIPE, text=True)
+        equal(program.stdout.readline(), "ready\n")
+        for name_server, hosts, code in ((bed.PEERS[0], ("many.lab", "one.lab"), FOUND),
+                                         (bed.PEERS[0], ("one.lab", "none.lab", "unknown.lab", "many.lab"), FOUND),
+                                         (bed.PEERS[0], ("none.lab",), UNREACHABLE),
+                                         (bed.BLACK_HOLE, ("one.lab", bed.PAIR[0], bed.SINGLE), FOUND)):
+            resolv = os.path.join(side.folder.name, "resolv.conf")
+            with open(resolv, "w", encoding="utf-8") as file:
+                file.write("nameserver %s\n" % name_server)
+            began = time.monotonic()
+            done = subprocess.run(["ip", "netns", "exec", the_bed.space("c0"), "unshare", "-m", "sh", "-c",
+                                   'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh", resolv, turnpike(),
+                                   "discover", *servers(*hosts), "--port", "5060"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+            print(hosts, done.returncode, done.stdout, done.stderr)
+            equal(done.returncode, code, " ".join(hosts))
+            true(time.monotonic() - began < 10, "took too long")
+
+
 @case("a SIP helper on the router does not mislead")
 def _():
     with Bed(Nat("ei", "apd", preserve=True, sip_helper=True, rewrite="192.168.77.100")) as the_bed:

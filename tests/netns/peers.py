@@ -6,6 +6,7 @@
     peers.py count PORT [--tcp] [--reuseport] counts what comes until it is told to end, and says so as JSON
     peers.py send IP PORT COUNT               numbered datagrams, about 4000 a second
     peers.py connect IP PORT COUNT            as many connections, one after the other
+    peers.py names IP NAME=ADDRESS,... ...    a name server of those IPv4 addresses; what has none has none
 """
 
 import argparse
@@ -95,6 +96,27 @@ def connect(options):
         time.sleep(0.003)
 
 
+def names(options):
+    table = dict(entry.split("=") for entry in options.entries)
+    sock = udp(53, ip=options.ip)
+    print("ready", flush=True)
+    while True:
+        query, sender = sock.recvfrom(4096)
+        end = query.index(b"\0", 12) + 5
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode())
+            at += 1 + query[at]
+        known = table.get(".".join(labels).lower())
+        wants_v4 = query[end - 4:end - 2] == b"\0\1"
+        addresses = [ip for ip in (known or "").split(",") if ip] if wants_v4 else []
+        flags = b"\x81\x80" if known is not None else b"\x81\x83"
+        answer = query[:2] + flags + b"\0\1" + len(addresses).to_bytes(2, "big") + b"\0\0\0\0" + query[12:end]
+        for ip in addresses:
+            answer += b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(ip)
+        sock.sendto(answer, sender)
+
+
 def main():
     parser = argparse.ArgumentParser()
     kinds = parser.add_subparsers(required=True)
@@ -115,6 +137,7 @@ def main():
     counter.add_argument("--reuseport", action="store_true")
     add(send, "port", "count", ip=True)
     add(connect, "port", "count", ip=True)
+    add(names, ip=True).add_argument("entries", nargs="*")
     options = parser.parse_args()
     options.run(options)
 
