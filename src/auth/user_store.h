@@ -33,6 +33,15 @@ enum class LookupError : uint8_t {
   unavailable,  // The store can't answer now: locked, corrupt, gone.
 };
 
+// `allowed_peer_ip` or `denied_peer_ip` of the database, for this realm or for all.
+struct StoredPeerRule {
+  enum class Action : uint8_t { allow, deny };
+  Action action = Action::allow;
+  std::string range;  // As it stands there.
+
+  friend bool operator==(const StoredPeerRule&, const StoredPeerRule&) = default;
+};
+
 // What the server must know of a realm's users as a whole. An immutable snapshot, replaced when
 // the store changes.
 struct StoreState {
@@ -41,6 +50,7 @@ struct StoreState {
   bool all_users_have_sha256 = true;  // Each of them has a SHA-256 key (true when there are none).
   std::vector<std::string> shared_secrets;  // For time-limited users, from the store.
   StoredLimits limits{};                    // Of the realm.
+  std::vector<StoredPeerRule> peer_rules{};
 
   friend bool operator==(const StoreState&, const StoreState&) = default;
 };

@@ -44,6 +44,34 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+const char* pattern_of(LogFormat format) {
+  switch (format) {
+    case LogFormat::text:
+      return "%Y-%m-%dT%H:%M:%S.%e%z %-7l %v";
+    case LogFormat::json:
+      return R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})";
+    case LogFormat::journal:
+      return "%v";
+  }
+  return "%v";
+}
+
+// The priorities of syslog(3), which the journal takes from the beginning of a line.
+std::string_view priority_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "<7>";
+    case LogLevel::info:
+      return "<6>";
+    case LogLevel::warning:
+      return "<4>";
+    case LogLevel::error:
+    case LogLevel::off:
+      break;
+  }
+  return "<3>";
+}
+
 // spdlog throws when a file cannot be opened; nothing may leave this file by throwing.
 std::shared_ptr<spdlog::logger> make_logger(const LogSettings& settings) {
   try {
@@ -60,9 +88,7 @@ std::shared_ptr<spdlog::logger> make_logger(const LogSettings& settings) {
         break;
     }
     auto logger = std::make_shared<spdlog::logger>("turnpike", std::move(sink));
-    logger->set_pattern(settings.format == LogFormat::json
-                            ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
-                            : "%Y-%m-%dT%H:%M:%S.%e%z %-7l %v");
+    logger->set_pattern(pattern_of(settings.format));
     logger->set_level(spdlog::level::trace);
     logger->flush_on(spdlog::level::trace);
     return logger;
@@ -108,6 +134,34 @@ void set_log_level(LogLevel level) {
   current_level.store(level);
 }
 
+LogLevel log_level() {
+  return current_level.load();
+}
+
+std::string_view to_string(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      return "error";
+    case LogLevel::off:
+      return "off";
+  }
+  return "?";
+}
+
+std::optional<LogLevel> parse_log_level(std::string_view text) {
+  for (const LogLevel level :
+       {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error, LogLevel::off}) {
+    if (text == to_string(level)) return level;
+  }
+  return {};
+}
+
 void reopen_log() {
   LogSettings settings;
   {
@@ -132,7 +186,9 @@ LogField::LogField(std::string_view k, const Endpoint& endpoint)
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   if (level < current_level.load(std::memory_order_relaxed)) return;
   std::string line;
-  const bool json = current_format.load(std::memory_order_relaxed) == LogFormat::json;
+  const LogFormat format = current_format.load(std::memory_order_relaxed);
+  const bool json = format == LogFormat::json;
+  if (format == LogFormat::journal) line += priority_of(level);
   if (json) {
     line += "\"event\":";
     append_json_string(line, event);

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,7 +17,12 @@
 namespace turnpike {
 
 enum class LogLevel : uint8_t { debug, info, warning, error, off };
-enum class LogFormat : uint8_t { text, json };
+enum class LogFormat : uint8_t {
+  text,
+  json,
+  // Text for systemd's journal, which knows the time: the level stands in front as <N>.
+  journal,
+};
 enum class LogTarget : uint8_t { standard_error, standard_output, file };
 
 struct LogSettings {
@@ -25,11 +31,16 @@ struct LogSettings {
   LogTarget target = LogTarget::standard_error;
   std::string file;               // For LogTarget::file.
   bool redact_addresses = false;  // Client and peer addresses lose their host part.
+
+  friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
 // Any time, any thread; a file that cannot be opened leaves the log as it was and returns false.
 bool configure_log(const LogSettings& settings);
 void set_log_level(LogLevel level);
+LogLevel log_level();
+std::string_view to_string(LogLevel level);
+std::optional<LogLevel> parse_log_level(std::string_view text);
 // Opens the log file anew (after rotation).
 void reopen_log();
 

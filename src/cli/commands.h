@@ -24,5 +24,13 @@ int probe(Arguments arguments);
 int load(Arguments arguments);
 int discover(Arguments arguments);
 int nat(Arguments arguments);
+int status(Arguments arguments);
+int sessions(Arguments arguments);
+int kill(Arguments arguments);
+int drain(Arguments arguments);
+int reload(Arguments arguments);
+int log_level(Arguments arguments);
+int doctor(Arguments arguments);
+int import_coturn(Arguments arguments);
 
 }  // namespace turnpike::cli

@@ -23,6 +23,14 @@ constexpr std::array kCommands = {
     Command{"user", user, "add, remove and list users of the SQLite database"},
     Command{"secret", secret, "add, remove and list shared secrets"},
     Command{"credentials", credentials, "the iceServers JSON for a WebRTC page"},
+    Command{"status", status, "how a running server is"},
+    Command{"sessions", sessions, "who relays through a running server"},
+    Command{"kill", kill, "end sessions of a running server"},
+    Command{"drain", drain, "let a running server end when its sessions have"},
+    Command{"reload", reload, "make a running server read its configuration again"},
+    Command{"log-level", log_level, "the log level of a running server"},
+    Command{"doctor", doctor, "what is wrong with this host and server, and what to do"},
+    Command{"import-coturn", import_coturn, "what a turnserver.conf and its database mean here"},
     Command{"probe", probe, "test a server: bind, allocate, relay"},
     Command{"load", load, "load a server with many clients and measure it"},
     Command{"discover", discover, "the public address and port of a local port"},
@@ -32,7 +40,7 @@ constexpr std::array kCommands = {
 void print_usage(std::FILE* out) {
   std::fprintf(out, "usage: turnpike COMMAND [OPTION ...]\n\n");
   for (const Command& command : kCommands) {
-    std::fprintf(out, "  %-12s %s\n", command.name.data(), command.summary.data());
+    std::fprintf(out, "  %-14s %s\n", command.name.data(), command.summary.data());
   }
   std::fprintf(out, "\n`turnpike COMMAND --help` tells more; `turnpike --version` the version.\n");
 }

@@ -2,17 +2,23 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <functional>
+#include <optional>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "base/log.h"
 #include "cli/announce.h"
 #include "cli/commands.h"
 #include "cli/first_user.h"
 #include "config/documents.h"
 #include "config/load.h"
+#include "net/inherited_sockets.h"
+#include "net/service_manager.h"
+#include "server/setup.h"
 #include "server/supervisor.h"
 #include "turnpike/version.h"
 
@@ -31,16 +37,6 @@ void log_all(const std::vector<config::Problem>& problems, LogLevel level) {
   }
 }
 
-LogSettings log_settings(const config::Config& config) {
-  LogSettings settings;
-  settings.level = config.log_level;
-  settings.format = config.log_format;
-  settings.target = config.log_target;
-  settings.file = config.log_file_path;
-  settings.redact_addresses = config.redact_addresses;
-  return settings;
-}
-
 // Every allocation needs a descriptor, so all that the system grants are asked for.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -50,28 +46,33 @@ void raise_descriptor_limit() {
   log_debug("descriptor_limit", {{"limit", static_cast<uint64_t>(limit.rlim_cur)}});
 }
 
-// Removes the file again when it goes away.
+// Opened while we may be root, written once the server stands, removed when it goes.
 class PidFile {
  public:
   explicit PidFile(std::string path) : path_(std::move(path)) {
     if (path_.empty()) return;
-    std::ofstream file(path_);
-    file << getpid() << '\n';
-    file.close();
-    if (!file) {
-      log_warning("pidfile_not_written", {{"path", path_}});
-      path_.clear();
-    }
+    fd_.reset(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    if (!fd_) log_warning("pidfile_not_written", {{"path", path_}});
   }
   ~PidFile() {
     std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove(path_, ignored);
+    if (written_) std::filesystem::remove(path_, ignored);
   }
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
 
+  void write() {
+    if (!fd_) return;
+    const std::string text = std::to_string(getpid()) + "\n";
+    written_ = ::ftruncate(fd_.get(), 0) == 0 &&
+               ::write(fd_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    if (!written_) log_warning("pidfile_not_written", {{"path", path_}});
+  }
+
  private:
   std::string path_;
+  net::Fd fd_;
+  bool written_ = false;
 };
 
 // An address that is yet to be found is told when it is, and again when it changes.
@@ -85,23 +86,46 @@ void announce_when_known(const config::Config& config, const FirstUser& user,
   };
 }
 
-int run(const config::Config& config) {
+// The service manager's unix socket, if it gave us one.
+net::Fd take_admin_socket(std::vector<net::InheritedSocket>& sockets) {
+  for (net::InheritedSocket& socket : sockets) {
+    if (socket.kind == net::InheritedKind::unix_listener) return std::move(socket.fd);
+  }
+  return {};
+}
+
+int say(const std::string& error) {
+  std::fprintf(stderr, "turnpike: %s\n", error.c_str());
+  return kExitFailure;
+}
+
+int run(config::LoadResult loaded, std::function<config::LoadResult()> load) {
   // Scripts written for coturn send all of these; none may end us while we are still starting.
   for (const int signal : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(signal, SIG_IGN);
   raise_descriptor_limit();
+  const config::Config config = loaded.config;
   const auto first_user = ensure_first_user(config);
-  if (!first_user) {
-    std::fprintf(stderr, "turnpike: %s\n", first_user.error().c_str());
-    return kExitFailure;
-  }
-  auto supervisor = server::Supervisor::start(config);
-  if (!supervisor) {
-    std::fprintf(stderr, "turnpike: %s\n", supervisor.error().c_str());
-    return kExitFailure;
-  }
-  const PidFile pid_file(config.pidfile_path);
+  if (!first_user) return say(first_user.error());
+  server::Supervisor::Origin origin;
+  origin.applied = std::move(loaded.applied);
+  origin.file = loaded.file;
+  origin.load = std::move(load);
+  origin.manager = net::ServiceManager::from_environment();
+  origin.sockets = net::take_inherited_sockets();
+  auto admin_sockets = admin::open_admin_sockets(config, take_admin_socket(origin.sockets));
+  if (!admin_sockets) return say(admin_sockets.error());
+  PidFile pid_file(config.pidfile_path);
+  auto supervisor = server::Supervisor::start(config, std::move(origin));
+  if (!supervisor) return say(supervisor.error());
+  pid_file.write();
   if (*first_user) announce_when_known(config, **first_user, **supervisor);
+  std::optional<admin::AdminServer> admin_server;
+  if (admin_sockets->any()) {
+    admin_server.emplace(std::move(*admin_sockets), (*supervisor)->control(), config.admin_token);
+  }
   (*supervisor)->run();
+  // Who still asks would get no answer.
+  admin_server.reset();
   supervisor->reset();
   log_info("stopped");
   return kExitOk;
@@ -110,7 +134,11 @@ int run(const config::Config& config) {
 }  // namespace
 
 int serve(Arguments arguments) {
-  const config::LoadResult loaded = config::load(arguments, config::system_environment());
+  // Kept for reloads: whoever we become later, what was meant at the start is meant then.
+  const config::Environment environment = config::system_environment();
+  const std::vector<std::string> given(arguments.begin(), arguments.end());
+  const auto load = [environment, given] { return config::load(given, environment); };
+  config::LoadResult loaded = load();
   if (loaded.request == config::Request::help) {
     std::fputs(config::help_text().c_str(), stdout);
     return kExitOk;
@@ -124,14 +152,14 @@ int serve(Arguments arguments) {
     print(loaded.warnings, "warning");
     return kExitUsage;
   }
-  if (!configure_log(log_settings(loaded.config))) {
+  if (!configure_log(server::make_log_settings(loaded.config))) {
     std::fprintf(stderr, "turnpike: cannot write the log file '%s'\n",
                  loaded.config.log_file_path.c_str());
     return kExitFailure;
   }
   log_all(loaded.infos, LogLevel::info);
   log_all(loaded.warnings, LogLevel::warning);
-  return run(loaded.config);
+  return run(std::move(loaded), load);
 }
 
 }  // namespace turnpike::cli

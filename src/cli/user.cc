@@ -6,6 +6,7 @@
 #include "auth/credentials.h"
 #include "base/hex.h"
 #include "base/json_text.h"
+#include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "cli/password_input.h"
 #include "cli/subcommands.h"
@@ -74,24 +75,38 @@ int add_user(Arguments arguments) {
   return kExitOk;
 }
 
+// The server looks at its users first, so that no session is opened behind our back.
+int kill_sessions_of(const std::string& name, const std::string& realm, const AdminClient& server,
+                     const std::string& command) {
+  const auto answer = server.get("POST", "/v1/sessions/kill", {{"user", name}, {"realm", realm}});
+  if (!answer) return fail(command, "the user is removed, but: " + answer.error());
+  std::fprintf(stderr, "ended %llu sessions\n",
+               static_cast<unsigned long long>(answer->value("killed", uint64_t{0})));
+  return kExitOk;
+}
+
 int remove_user(Arguments arguments) {
   CommandSyntax syntax =
       syntax_for("remove",
                  "Removes a user from the database. A running server notices within a second; the "
-                 "user's sessions\nend when they would have to be refreshed.");
+                 "user's sessions\nend when they would have to be refreshed, or at once with "
+                 "--kill.");
   const std::string command = syntax.name;
-  syntax.options.add_options()("kill", "end the user's sessions at once (not possible yet)");
+  add_socket_option(syntax.options);
+  syntax.options.add_options()("kill", "end the user's sessions on the running server, too");
   const ParsedOptions options = parse_options(std::move(syntax), arguments);
   if (options.exit_code) return *options.exit_code;
-  if (options.has("kill")) {
-    return fail(command,
-                "--kill has to tell a running server, and the server takes no commands yet; "
-                "nothing was removed");
-  }
   const auto name = user_name(options);
   if (!name) return fail(command, name.error(), kExitUsage);
   const auto realm = choose_realm(options);
   if (!realm) return fail(command, realm.error());
+  const AdminClient server(socket_path(options));
+  if (options.has("kill")) {
+    // Before anything is removed: whoever asks for both wants both.
+    if (const auto answer = server.get("GET", "/v1/status", nullptr); !answer) {
+      return fail(command, answer.error() + "; nothing was removed");
+    }
+  }
   auto database = open_userdb(options, UserDatabase::Open::existing);
   if (!database) return fail(command, database.error());
   const auto removed = database->remove_user(*realm, *name);
@@ -102,7 +117,7 @@ int remove_user(Arguments arguments) {
   }
   std::fprintf(stderr, "removed user '%s' from realm '%s' of %s\n", name->c_str(), realm->c_str(),
                path.c_str());
-  return kExitOk;
+  return options.has("kill") ? kill_sessions_of(*name, *realm, server, command) : kExitOk;
 }
 
 std::string_view sha256_word(Sha256State state) {

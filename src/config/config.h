@@ -119,6 +119,7 @@ struct Config {
   std::vector<PeerRule> peer_rules;
   bool allow_private_peers = false;
   bool allow_loopback_peers = false;
+  bool no_dynamic_ip_list = false;  // The database's peer rules do not count.
 
   // Limits. A quota of 0 is no limit.
   uint64_t user_quota = 0;                // Allocations at once per user.
@@ -165,6 +166,18 @@ struct Config {
   LogLevel log_level = LogLevel::info;
   bool redact_addresses = false;  // Client and peer addresses lose their host part in logs.
   std::string pidfile_path;       // Empty: none is written.
+  std::string proc_user;          // Rights are dropped to this user's after the start; empty: kept.
+  std::string proc_group;         // Empty: the user's own.
+
+  // Operation.
+  bool admin_socket = true;
+  std::string admin_socket_path;   // Empty: the usual place.
+  std::string admin_socket_group;  // May use the socket; empty: the owner alone.
+  uint16_t admin_port = 0;         // HTTP on admin_address; 0: not opened.
+  Ip admin_address = Ip::v4(0x7f000001);
+  std::string admin_token;             // What admin_port asks for.
+  uint32_t drain_timeout_s = 0;        // After SIGTERM; 0: stops at once.
+  uint64_t drain_min_allocations = 0;  // Draining ends when there are no more than these.
 
   friend bool operator==(const Config&, const Config&) = default;
 };

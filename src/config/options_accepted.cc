@@ -42,7 +42,6 @@ constexpr Option kAccepted[] = {
     already("simple-log", "the name of the log file is used as it is"),
     already("new-log-timestamp", "every line begins with an ISO 8601 time with milliseconds"),
     already("drop-invalid-packets", "malformed packets are dropped at once"),
-    already("no-dynamic-ip-list", "the database's peer lists are not read"),
     already("no-dynamic-realms", "the database's table of origins is not read"),
     harmless_flag("syslog",
                   "the log goes to standard error, which systemd and container runtimes collect"),

@@ -190,6 +190,11 @@ constexpr Option kPeers[] = {
      .default_text = "off",
      .help = "Allows peers on this host's loopback addresses; for tests only.",
      .apply = set_flag<&Config::allow_loopback_peers>},
+    {.name = "no-dynamic-ip-list",
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "Ignores the peer rules in the user database.",
+     .apply = set_flag<&Config::no_dynamic_ip_list>},
 };
 
 }  // namespace

@@ -28,19 +28,9 @@ Complaint set_log_format(Config& config, std::string_view value) {
 }
 
 Complaint set_log_level(Config& config, std::string_view value) {
-  if (value == "debug") {
-    config.log_level = LogLevel::debug;
-  } else if (value == "info") {
-    config.log_level = LogLevel::info;
-  } else if (value == "warning") {
-    config.log_level = LogLevel::warning;
-  } else if (value == "error") {
-    config.log_level = LogLevel::error;
-  } else if (value == "off") {
-    config.log_level = LogLevel::off;
-  } else {
-    return "must be debug, info, warning, error or off";
-  }
+  const auto level = parse_log_level(value);
+  if (!level) return "must be debug, info, warning, error or off";
+  config.log_level = *level;
   return {};
 }
 
@@ -55,7 +45,8 @@ constexpr Option kLog[] = {
      .origin = Origin::ours,
      .placeholder = "text|json",
      .default_text = "text",
-     .help = "One event a line, as key=value or as JSON.",
+     .help = "One event a line, as key=value or as JSON. Under systemd, text has the journal's "
+             "priorities in place of time and level.",
      .apply = set_log_format},
     {.name = "log-level",
      .origin = Origin::ours,
@@ -89,6 +80,16 @@ constexpr Option kLog[] = {
      .placeholder = "FILE",
      .help = "File to write the process id to. Default: none.",
      .apply = set_text<&Config::pidfile_path>},
+    {.name = "proc-user",
+     .placeholder = "USER",
+     .help = "User to run as once all ports are bound and certificates read; needs a start as "
+             "root. Files that a reload reads must be readable for this user. Default: the rights "
+             "are kept.",
+     .apply = set_text<&Config::proc_user>},
+    {.name = "proc-group",
+     .placeholder = "GROUP",
+     .help = "Group to run as, beside proc-user. Default: that user's own.",
+     .apply = set_text<&Config::proc_group>},
 };
 
 constexpr Option kCommandLineOnly[] = {

@@ -29,19 +29,16 @@ constexpr std::string_view kPrometheusTls =
     "metrics are served over plain HTTP; bind them to loopback with prometheus-address and put a "
     "TLS proxy before them";
 constexpr std::string_view kConsole =
-    "there is no telnet console; edit users with `turnpike user` and check a configuration with "
-    "`turnpike check`";
+    "there is no telnet console; `turnpike status`, `sessions`, `kill` and `drain` talk to the "
+    "running server (admin-socket)";
 constexpr std::string_view kWebAdmin =
-    "there is no web interface; edit users with `turnpike user` and check a configuration with "
-    "`turnpike check`";
+    "there is no web interface; there is a JSON API (admin-socket, admin-port), and `turnpike "
+    "user`, `status` and `sessions`";
 constexpr std::string_view kDatabase =
     "SQLite (userdb) is the only database; or share a secret (static-auth-secret), which needs "
     "none";
 constexpr std::string_view kRedisStats = "allocations are not reported to Redis";
 constexpr std::string_view kMultiplex = "every allocation has a port of its own";
-constexpr std::string_view kDropUser =
-    "rights are not dropped after the start; start the server as that user (systemd: User= and "
-    "Group=)";
 constexpr std::string_view kBatchLog = "batches are counted, not logged";
 
 constexpr Option kRefused[] = {
@@ -100,11 +97,8 @@ constexpr Option kRefused[] = {
     refused("web-admin-ip", "ADDRESS", kWebAdmin),
     refused("web-admin-port", "PORT", kWebAdmin),
     refused_flag("web-admin-listen-on-workers", kWebAdmin),
-    refused("drain-min-allocations", "N", "draining does not exist yet"),
     refused_flag("daemon", "run it under systemd or a container runtime, or with & in a shell",
                  'o'),
-    refused("proc-user", "USER", kDropUser),
-    refused("proc-group", "GROUP", kDropUser),
     refused("syslog-facility", "NAME", "set SyslogFacility= in the systemd unit"),
     refused("new-log-timestamp-format", "FORMAT", "times are in ISO 8601 with milliseconds"),
     refused_flag("log-binding", "Binding requests are counted, not logged"),

@@ -339,6 +339,22 @@ void check_protocol(Config& config, Remarks& remarks) {
   }
 }
 
+void check_operation(const Config& config, Remarks& remarks) {
+  constexpr size_t kShort = 16;
+  if (config.admin_port != 0 && config.admin_token.size() < kShort) {
+    remarks.error("admin-port", "admin-port needs admin-token=TOKEN, of 16 bytes or more");
+  }
+  if (config.admin_port == 0 && !config.admin_token.empty()) {
+    remarks.warn("admin-token", "admin-token is for admin-port, which is not set");
+  }
+  if (!config.admin_socket && !config.admin_socket_group.empty()) {
+    remarks.warn("admin-socket-group", "admin-socket-group is for admin-socket, which is off");
+  }
+  if (config.proc_user.empty() && !config.proc_group.empty()) {
+    remarks.error("proc-group", "proc-group needs proc-user");
+  }
+}
+
 }  // namespace
 
 void validate(LoadResult& result) {
@@ -360,6 +376,7 @@ void validate(LoadResult& result) {
   check_quotas(result.config, remarks);
   check_protocol(result.config, remarks);
   check_metrics(result, remarks);
+  check_operation(result.config, remarks);
 }
 
 }  // namespace turnpike::config

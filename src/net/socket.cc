@@ -56,9 +56,11 @@ const char* set_v4_options(int fd, const UdpOptions& options) {
   return set_options(fd, list);
 }
 
-const char* set_v6_options(int fd, const UdpOptions& options) {
+const char* set_v6_options(int fd, const UdpOptions& options, bool is_bound) {
+  // Settled once a socket is bound: then it can only be looked at.
+  if (is_bound && get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 1) return "IPV6_V6ONLY";
   const std::array list = {
-      Option{true, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"},
+      Option{!is_bound, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"},
       Option{true, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT, "IPV6_MTU_DISCOVER"},
       Option{options.packet_info, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"},
       Option{options.icmp_errors, IPPROTO_IPV6, IPV6_RECVERR, 1, "IPV6_RECVERR"},
@@ -118,14 +120,20 @@ int UdpSocket::bind(const Endpoint& local) {
 
 Result<UdpSocket, SysError> make_udp_socket(const UdpOptions& options) {
   const bool is_v4 = options.family == IpFamily::v4;
-  UdpSocket socket;
-  socket.fd_.reset(
-      ::socket(is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return unexpected(last_error("make a UDP socket"));
-  const int fd = socket.fd();
-  socket.local_ = {.ip = any_address(options.family), .port = 0};
+  Fd fd(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return unexpected(last_error("make a UDP socket"));
+  return adopt_udp_socket(std::move(fd), options, {.ip = any_address(options.family), .port = 0});
+}
 
-  const char* refused = is_v4 ? set_v4_options(fd, options) : set_v6_options(fd, options);
+Result<UdpSocket, SysError> adopt_udp_socket(Fd given, const UdpOptions& options,
+                                             const Endpoint& local) {
+  const bool is_v4 = options.family == IpFamily::v4;
+  UdpSocket socket;
+  socket.fd_ = std::move(given);
+  socket.local_ = local;
+  const int fd = socket.fd();
+  const bool is_bound = local.port != 0;
+  const char* refused = is_v4 ? set_v4_options(fd, options) : set_v6_options(fd, options, is_bound);
   if (refused == nullptr && options.reuse_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
     refused = "SO_REUSEPORT";
   }

@@ -74,7 +74,8 @@ class UdpSocket {
   friend class TxBatch;
   friend class UdpReceiver;
   friend class UdpSender;
-  friend Result<UdpSocket, SysError> make_udp_socket(const UdpOptions& options);
+  friend Result<UdpSocket, SysError> adopt_udp_socket(Fd fd, const UdpOptions& options,
+                                                      const Endpoint& local);
 
   Fd fd_;
   Endpoint local_;
@@ -89,6 +90,10 @@ class UdpSocket {
 Result<UdpSocket, SysError> make_udp_socket(const UdpOptions& options);
 // Bound to `local`, whose family wins over the one in the options.
 Result<UdpSocket, SysError> open_udp_socket(UdpOptions options, const Endpoint& local);
+
+// A socket that somebody else made and bound to `local` (port 0: not yet bound).
+Result<UdpSocket, SysError> adopt_udp_socket(Fd fd, const UdpOptions& options,
+                                             const Endpoint& local);
 
 // What the kernel really gave, which may be less than what was asked for.
 BufferSizes buffer_sizes(const UdpSocket& socket);

@@ -39,6 +39,11 @@ class RelayAddresses {
 
   // After a change of the public address; what is open keeps the old one.
   void use(std::vector<ExternalIp> external_ips) { external_ips_ = std::move(external_ips); }
+  // After a change of the configuration.
+  void use(std::vector<Ip> relay_ips, std::vector<ExternalIp> external_ips) {
+    relay_ips_ = std::move(relay_ips);
+    external_ips_ = std::move(external_ips);
+  }
 
   // Fills `out` with the addresses to try, best first. `turn` rotates a configured list, so that
   // its addresses share the load.

@@ -81,6 +81,13 @@ Result<OpenedPorts, OpenError> RelaySockets::open(const turn::OpenRequest& reque
   return unexpected(error);
 }
 
+void RelaySockets::use(const RelaySettings& settings) {
+  // A picker knows its range, and what it remembers of busy ports is learnt again.
+  pickers_.clear();
+  settings_ = settings;
+  addresses_.use(settings.relay_ips, settings.external_ips);
+}
+
 Result<net::UdpSocket, RelaySockets::AddressError> RelaySockets::make_socket(
     IpFamily family) const {
   Result<net::UdpSocket, net::SysError> socket =

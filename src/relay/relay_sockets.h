@@ -57,6 +57,8 @@ class RelaySockets final : public turn::RelayPorts {
   void on_tick();
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
+  // For relayed addresses to come.
+  void use(const RelaySettings& settings);
   // After a change of the interfaces.
   void use(std::shared_ptr<const net::HostAddresses> host) { addresses_.use(std::move(host)); }
   void use(std::vector<ExternalIp> external_ips) { addresses_.use(std::move(external_ips)); }
@@ -89,7 +91,7 @@ class RelaySockets final : public turn::RelayPorts {
   std::optional<turn::RelayLease> adopt(Listener listener, const Ip& external);
   [[nodiscard]] net::Watch watch(int fd, turn::RelayId id);
 
-  const RelaySettings settings_;
+  RelaySettings settings_;
   RelayAddresses addresses_;
   net::EventLoop& loop_;
   RandomSource& random_;

@@ -15,20 +15,12 @@
 #include "net/socket.h"
 #include "net/tx_batch.h"
 #include "server/client_counters.h"
+#include "server/client_limits.h"
 #include "server/links.h"
 #include "server/source_counts.h"
 #include "server/worker_turn.h"
 
 namespace turnpike::server {
-
-struct DtlsLimits {
-  bool serve = true;
-  uint32_t half_open = 1000;            // Handshakes in progress on this worker.
-  uint32_t half_open_per_source = 100;  // Of those, from one source: nobody fills all places alone.
-  uint32_t per_source = 0;              // Clients from one source on this worker; 0: no limit.
-  seconds handshake_max{15};
-  seconds without_allocation{60};  // max-allocate-timeout.
-};
 
 class DtlsClients {
  public:
@@ -41,6 +33,8 @@ class DtlsClients {
 
   // For clients to come. The same requirement.
   void use(const std::shared_ptr<const net::TlsContext>& tls) { listener_.use(tls); }
+  // For all of them, from now on.
+  void use(const DtlsLimits& limits) { limits_ = limits; }
 
   // A datagram whose first byte is DTLS's, on listening socket `listener`.
   void on_datagram(uint32_t listener, const Endpoint& client, const Endpoint& server,

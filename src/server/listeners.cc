@@ -1,6 +1,9 @@
 #include "server/listeners.h"
 
+#include <algorithm>
 #include <cerrno>
+
+#include <fcntl.h>
 
 #include "base/log.h"
 #include "config/discovery_listeners.h"
@@ -125,6 +128,74 @@ Result<Listeners, std::vector<net::SysError>> bind_listeners(const config::Confi
     errors.push_back({EADDRNOTAVAIL, "no address to listen on"});
   }
   if (!errors.empty()) return unexpected(std::move(errors));
+  return listeners;
+}
+
+namespace {
+
+void note_endpoint(const Endpoint& local, Listeners& listeners) {
+  auto& all = listeners.endpoints;
+  if (std::find(all.begin(), all.end(), local) == all.end()) all.push_back(local);
+}
+
+// Each worker accepts from the same socket: which one gets a connection does not matter.
+Result<void, net::SysError> share_tcp(net::InheritedSocket socket, Listeners& listeners) {
+  for (WorkerListeners& worker : listeners.of_worker) {
+    net::Fd copy(::fcntl(socket.fd.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) return unexpected(net::last_error("duplicate a TCP socket"));
+    worker.tcp.push_back(std::move(copy));
+  }
+  note_endpoint(socket.local, listeners);
+  return {};
+}
+
+// False: the kernel gives no more sockets on that address.
+Result<bool, net::SysError> share_udp(const config::Config& config, net::InheritedSocket socket,
+                                      Listeners& listeners) {
+  net::UdpOptions options = listener_options(config, socket.local);
+  options.family = socket.local.ip.family();
+  auto first = net::adopt_udp_socket(std::move(socket.fd), options, socket.local);
+  if (!first) return unexpected(first.error());
+  listeners.of_worker.front().udp.push_back(std::move(*first));
+  note_endpoint(socket.local, listeners);
+  for (size_t i = 1; i < listeners.of_worker.size(); ++i) {
+    auto more = net::open_udp_socket(options, socket.local);
+    if (!more) return false;
+    listeners.of_worker[i].udp.push_back(std::move(*more));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Listeners, std::vector<net::SysError>> adopt_listeners(
+    const config::Config& config, uint32_t workers, std::vector<net::InheritedSocket> sockets) {
+  Listeners listeners;
+  listeners.of_worker.resize(workers);
+  const auto failed = [](const net::SysError& error) {
+    return unexpected(std::vector<net::SysError>{error});
+  };
+  for (net::InheritedSocket& socket : sockets) {
+    if (socket.kind != net::InheritedKind::udp || config.no_udp) continue;
+    const Endpoint local = socket.local;
+    const auto shared = share_udp(config, std::move(socket), listeners);
+    if (!shared) return failed(shared.error());
+    if (*shared || listeners.of_worker.size() == 1) continue;
+    listeners.of_worker.resize(1);
+    log_warning("one_worker", {{"address", local.to_string()},
+                               {"reason",
+                                "the service manager's UDP socket can't be shared; set "
+                                "ReusePort=yes in the socket unit, or do without it"}});
+  }
+  for (net::InheritedSocket& socket : sockets) {
+    if (socket.kind != net::InheritedKind::tcp_listener || config.no_tcp) continue;
+    if (auto shared = share_tcp(std::move(socket), listeners); !shared) {
+      return failed(shared.error());
+    }
+  }
+  if (listeners.endpoints.empty()) {
+    return failed({EADDRNOTAVAIL, "none of the service manager's sockets can be served"});
+  }
   return listeners;
 }
 

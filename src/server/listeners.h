@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "net/inherited_sockets.h"
 #include "net/socket.h"
 #include "net/sys_error.h"
 #include "net/tcp.h"
@@ -26,7 +27,7 @@ struct WorkerListeners {
 };
 
 struct Listeners {
-  std::vector<Endpoint> endpoints;
+  std::vector<Endpoint> endpoints;  // What is served where is the same everywhere.
   std::vector<Endpoint> proxied_endpoints;
   std::vector<WorkerListeners> of_worker;
 };
@@ -35,5 +36,12 @@ struct Listeners {
 // this host lacks is left out, unless nothing else is left.
 Result<Listeners, std::vector<net::SysError>> bind_listeners(const config::Config& config,
                                                              uint32_t workers);
+
+// From the service manager's sockets, which decide about addresses and ports. A UDP socket can be
+// read by one worker only; the other workers need sockets of their own beside it, which the kernel
+// grants when ours and the manager's have ReusePort= and one user. Where it does not, `of_worker`
+// has a single worker.
+Result<Listeners, std::vector<net::SysError>> adopt_listeners(
+    const config::Config& config, uint32_t workers, std::vector<net::InheritedSocket> sockets);
 
 }  // namespace turnpike::server

@@ -14,6 +14,7 @@
 #include "net/tls_channel.h"
 #include "server/accepting.h"
 #include "server/client_counters.h"
+#include "server/client_limits.h"
 #include "server/links.h"
 #include "server/source_counts.h"
 #include "server/stream_handover.h"
@@ -21,15 +22,6 @@
 #include "stun/stream_framer.h"
 
 namespace turnpike::server {
-
-struct StreamLimits {
-  bool serve_tls = true;
-  size_t queue_max = size_t{256} * 1024;  // Bytes that wait for one client.
-  uint32_t per_source = 0;         // Connections from one source to this worker; 0: no limit.
-  seconds handshake_max{10};       // For TLS, and for the first bytes of any protocol.
-  seconds frame_max{10};           // A frame that has begun must be complete by then.
-  seconds without_allocation{60};  // max-allocate-timeout.
-};
 
 class StreamClients {
  public:
@@ -47,6 +39,8 @@ class StreamClients {
   void open(net::AcceptedStream accepted);
   // For connections to come.
   void use(std::shared_ptr<const net::TlsContext> tls) { tls_ = std::move(tls); }
+  // For all of them, from now on.
+  void use(const StreamLimits& limits) { limits_ = limits; }
 
   // RFC 6062. Gives a client away; nullptr: it is gone.
   std::unique_ptr<StreamHandover> release(turn::LinkId link);

@@ -8,19 +8,15 @@
 #include "net/clock.h"
 #include "server/core_settings.h"
 #include "server/cpu_count.h"
+#include "server/database_rules.h"
 #include "server/discovery.h"
-#include "server/listeners.h"
+#include "server/privileges.h"
+#include "server/setup.h"
 #include "server/users.h"
 #include "turnpike/version.h"
 
 namespace turnpike::server {
 namespace {
-
-std::vector<Ip> ips_of(const net::HostAddresses& host) {
-  std::vector<Ip> ips;
-  for (const net::LocalAddress& address : host.addresses) ips.push_back(address.ip);
-  return ips;
-}
 
 std::vector<Endpoint> udp_addresses(const WorkerListeners& listeners) {
   std::vector<Endpoint> addresses;
@@ -28,81 +24,36 @@ std::vector<Endpoint> udp_addresses(const WorkerListeners& listeners) {
   return addresses;
 }
 
-// A fleet that shares a secret shares its nonces; else they are this process's own.
-auth::NonceKey make_nonce_key(const config::Config& config) {
-  if (config.stateless_nonce_secret.empty()) return RandomSource().bytes<32>();
-  return stun::sha256(as_bytes(config.stateless_nonce_secret));
-}
-
-relay::RelaySettings make_relay_settings(const config::Config& config) {
-  relay::RelaySettings settings;
-  settings.min_port = config.min_port;
-  settings.max_port = config.max_port;
-  settings.relay_ips = config.relay_ips;
-  for (const config::ExternalIp& external : config.external_ips) {
-    settings.external_ips.push_back({external.external, external.local});
-  }
-  return settings;
-}
-
-// TLS or DTLS is wanted on at least one socket.
-bool serves_tls(const config::Config& config) {
-  return (!config.no_tls && !config.no_tcp) ||
-         (!config.no_dtls && !config.no_udp && !config.no_tlsv1_2);
-}
-
-net::TlsSettings make_tls_settings(const config::Config& config) {
-  net::TlsSettings settings;
-  for (size_t i = 0; i < config.cert_paths.size(); ++i) {
-    const bool has_key = i < config.pkey_paths.size();
-    settings.certificates.push_back({.certificate = config.cert_paths[i],
-                                     .private_key = has_key ? config.pkey_paths[i] : "",
-                                     .password = config.pkey_password});
-  }
-  settings.ca_file = config.ca_file_path;
-  settings.cipher_list = config.cipher_list;
-  settings.groups = config.ec_curve_name;
-  settings.minimum = config.no_tlsv1_2 ? net::TlsMinimum::tls1_3 : net::TlsMinimum::tls1_2;
-  return settings;
-}
-
-// The kernel spreads the clients of one source over the workers, though not evenly. 0 stays 0.
-uint32_t share_of(uint32_t limit, uint32_t workers) {
-  return (limit + workers - 1) / workers;
-}
-
-StreamLimits make_stream_limits(const config::Config& config, uint32_t workers) {
-  StreamLimits limits;
-  limits.serve_tls = !config.no_tls;
-  limits.without_allocation = seconds(config.max_allocate_timeout_s);
-  limits.per_source = share_of(config.max_connections_per_source, workers);
-  return limits;
-}
-
-DtlsLimits make_dtls_limits(const config::Config& config, uint32_t workers) {
-  DtlsLimits limits;
-  limits.serve = !config.no_dtls;
-  limits.per_source = share_of(config.max_connections_per_source, workers);
-  limits.without_allocation = seconds(config.max_allocate_timeout_s);
-  return limits;
-}
+// A worker that is silent for longer is stuck, and the service manager is to know.
+constexpr seconds kWorkerSilence{10};
+// Operators ask one question at a time; the rest is news of the user store.
+constexpr size_t kMainMailboxCapacity = 64;
 
 turn::KeyTicket to_ticket(uint64_t number) {
   return {static_cast<uint32_t>(number), static_cast<uint32_t>(number >> 32)};
 }
 
+bool is_for_clients(const net::InheritedSocket& socket) {
+  return socket.kind == net::InheritedKind::udp || socket.kind == net::InheritedKind::tcp_listener;
+}
+
 }  // namespace
 
-Supervisor::Supervisor(config::Config config)
+Supervisor::Supervisor(config::Config config, Origin origin)
     : config_(std::move(config)),
+      origin_(std::move(origin)),
       error_replies_(RandomSource().hash_key()),
       binding_replies_(RandomSource().hash_key()),
       capacity_from_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()),
-      capacity_to_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()) {}
+      capacity_to_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()),
+      mailbox_(kMainMailboxCapacity, [this] { main_bell_.ring(); }),
+      store_state_(std::make_shared<const auth::StoreState>()) {}
 
-Result<std::unique_ptr<Supervisor>, std::string> Supervisor::start(config::Config config) {
-  std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config)));
+Result<std::unique_ptr<Supervisor>, std::string> Supervisor::start(config::Config config,
+                                                                   Origin origin) {
+  std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config), std::move(origin)));
   if (auto prepared = supervisor->prepare(); !prepared) return unexpected(prepared.error());
+  if (auto dropped = supervisor->drop_rights(); !dropped) return unexpected(dropped.error());
   // Before anybody is answered: who has seen an answer may send a signal.
   supervisor->watch_signals();
   supervisor->start_threads();
@@ -126,33 +77,54 @@ Result<void, std::string> Supervisor::prepare() {
     tls_.emplace(std::move(*tls));
   }
 
+  auto bell = loop_.make_doorbell([this] { stopping_ = true; });
+  auto main_bell = loop_.make_doorbell([this] { on_mail(); });
+  if (!bell || !main_bell) return unexpected(std::string("out of file descriptors"));
+  stop_bell_ = std::move(*bell);
+  main_bell_ = std::move(*main_bell);
+
   const uint32_t workers =
       std::min(config_.relay_threads == 0 ? usable_cpus() : config_.relay_threads,
                turn::RelayDirectory::kMaxWorkers);
-  auto listeners = bind_listeners(config_, workers);
-  if (!listeners) {
-    std::string text;
-    for (const net::SysError& error : listeners.error()) {
-      text += (text.empty() ? "" : "\n") + error.to_string();
-    }
-    return unexpected(text);
-  }
+  auto listeners = get_listeners(workers);
+  if (!listeners) return unexpected(listeners.error());
   endpoints_ = listeners->endpoints;
   proxied_endpoints_ = listeners->proxied_endpoints;
-
   udp_addresses_ = udp_addresses(listeners->of_worker.front());
   if (config_.rfc5780) redirected_replies_.emplace(RandomSource().hash_key());
+  make_workers(std::move(*listeners));
+  make_desk();
+  if (config_.external_ip_auto) {
+    // Until the address is known an Allocate would be told a wrong one.
+    post_to_all([] { return SetAdmission{turn::Admission::closed}; });
+  }
+  return prepare_alternates();
+}
 
+Result<Listeners, std::string> Supervisor::get_listeners(uint32_t workers) {
+  const bool inherited =
+      std::any_of(origin_.sockets.begin(), origin_.sockets.end(), is_for_clients);
+  auto listeners = inherited ? adopt_listeners(config_, workers, std::move(origin_.sockets))
+                             : bind_listeners(config_, workers);
+  if (listeners) return std::move(*listeners);
+  std::string text;
+  for (const net::SysError& error : listeners.error()) {
+    text += (text.empty() ? "" : "\n") + error.to_string();
+  }
+  return unexpected(text);
+}
+
+void Supervisor::make_workers(Listeners listeners) {
+  const auto workers = static_cast<uint32_t>(listeners.of_worker.size());
   const auto settings = make_settings();
   const auth::NonceKey nonce_key = make_nonce_key(config_);
   const auth::MobilityKey mobility_key = RandomSource().bytes<64>();
-  const WorkerLinks links = {[this](uint32_t worker, WorkerMessage&& message) {
-                               return worker < workers_.size() &&
-                                      workers_[worker]->post(std::move(message));
-                             },
-                             [this](auth::LookupRequest&& question) {
-                               return auth_service_->submit(std::move(question));
-                             }};
+  const WorkerLinks links = {
+      [this](uint32_t worker, WorkerMessage&& message) {
+        return worker < workers_.size() && workers_[worker]->post(std::move(message));
+      },
+      [this](auth::LookupRequest&& question) { return auth_service_->submit(std::move(question)); },
+      [this](Answer&& answer) { desk_->put(std::move(answer)); }};
   if (config_.prometheus && config_.prometheus_username_labels) {
     user_traffic_ = std::make_unique<UserTraffic>(workers);
   }
@@ -165,9 +137,9 @@ Result<void, std::string> Supervisor::prepare() {
     setup.mobility_key = mobility_key;
     setup.relay_settings = make_relay_settings(config_);
     setup.host = host_;
-    setup.udp_listeners = std::move(listeners->of_worker[i].udp);
-    setup.tcp_listeners = std::move(listeners->of_worker[i].tcp);
-    setup.proxied_listeners = std::move(listeners->of_worker[i].proxied);
+    setup.udp_listeners = std::move(listeners.of_worker[i].udp);
+    setup.tcp_listeners = std::move(listeners.of_worker[i].tcp);
+    setup.proxied_listeners = std::move(listeners.of_worker[i].proxied);
     setup.proxy_limits.sources = config_.proxy_sources;
     setup.tls = tls_ ? tls_->context() : nullptr;
     setup.wake_up_pause = std::chrono::microseconds(config_.wake_up_moderation_us);
@@ -185,14 +157,6 @@ Result<void, std::string> Supervisor::prepare() {
     setup.links = links;
     workers_.push_back(std::make_unique<Worker>(std::move(setup)));
   }
-  auto bell = loop_.make_doorbell([this] { stopping_ = true; });
-  if (!bell) return unexpected(std::string("out of file descriptors"));
-  stop_bell_ = std::move(*bell);
-  if (config_.external_ip_auto) {
-    // Until the address is known an Allocate would be told a wrong one.
-    post_to_all([] { return SetAdmission{turn::Admission::closed}; });
-  }
-  return prepare_alternates();
 }
 
 Result<void, std::string> Supervisor::prepare_alternates() {
@@ -210,10 +174,28 @@ Result<void, std::string> Supervisor::prepare_alternates() {
 
 std::shared_ptr<const turn::Settings> Supervisor::make_settings() const {
   // Its addresses are those that clients see, which may have changed.
-  return make_core_settings(config_, ips_of(*host_), make_discovery(config_, udp_addresses_));
+  return make_core_settings(with_database_rules(config_, *store_state_), ips_of(*host_),
+                            make_discovery(config_, udp_addresses_));
 }
 
-void Supervisor::start_threads() {
+void Supervisor::make_desk() {
+  desk_ = std::make_unique<ControlDesk>(
+      workers_,
+      ControlDesk::Links{
+          [this](MainQuestion&& question) { return mailbox_.send(std::move(question)); },
+          [this] { static_cast<void>(auth_service_->look_now(seconds(1))); }},
+      net::monotonic_now());
+  desk_->set_configuration({config_, std::move(origin_.applied), origin_.file}, endpoints_);
+}
+
+Result<void, std::string> Supervisor::drop_rights() const {
+  if (config_.proc_user.empty()) return {};
+  const auto account = find_account(config_.proc_user, config_.proc_group);
+  if (!account) return unexpected(account.error());
+  return become(*account);
+}
+
+void Supervisor::make_auth_service() {
   // The service tells the first state before it answers anybody, and workers that have not begun
   // to run find it in their mailbox.
   auth_service_ = std::make_unique<auth::AuthService>(
@@ -225,7 +207,12 @@ void Supervisor::start_threads() {
       },
       [this](const std::shared_ptr<const auth::StoreState>& state) {
         post_to_all([&state] { return NewStoreState{state}; });
+        if (!mailbox_.send(NewStoreState{state})) log_error("main_mailbox_full");
       });
+}
+
+void Supervisor::start_threads() {
+  make_auth_service();
   for (const auto& worker : workers_) {
     threads_.emplace_back([&worker] { worker->run(); });
   }
@@ -300,22 +287,31 @@ void Supervisor::run() {
   follow_external_address();
   watches_.push_back(loop_.every(seconds(1), [this] { on_tick(); }));
   if (alternates_) alternates_->start();
+  origin_.manager.ready("serving");
   while (!stopping_) loop_.run_turn(net::EventLoop::kForever);
   watches_.clear();
   external_address_.reset();
+  desk_->close();
+  origin_.manager.stopping();
   log_info("stopping", {{"allocations", allocations()}});
 }
 
 void Supervisor::watch_signals() {
-  for (const int signal : {SIGTERM, SIGINT}) {
-    watches_.push_back(loop_.on_signal(signal, [this] { stopping_ = true; }));
-  }
+  watches_.push_back(loop_.on_signal(SIGTERM, [this] {
+    obey(shutdown_.on_terminate(net::monotonic_now(), seconds(config_.drain_timeout_s)));
+  }));
+  watches_.push_back(loop_.on_signal(SIGINT, [this] { stopping_ = true; }));
   watches_.push_back(loop_.on_signal(SIGHUP, [this] {
     reopen_log();
     log_info("log_reopened");
-    reload_certificates();
+    if (origin_.load) {
+      report(reload());
+    } else {
+      reload_certificates();
+    }
   }));
-  watches_.push_back(loop_.on_signal(SIGUSR1, [this] { drain(); }));
+  watches_.push_back(loop_.on_signal(
+      SIGUSR1, [this] { obey(shutdown_.on_drain(net::monotonic_now(), std::nullopt)); }));
   watches_.push_back(loop_.on_signal(SIGUSR2, [this] { reload_certificates(); }));
 }
 
@@ -352,9 +348,8 @@ void Supervisor::on_external_address(const std::optional<Ip>& ip) {
   }
   if (on_external_ips) on_external_ips(config_.external_ips);
   post_to_all([this] { return NewExternalIps{make_relay_settings(config_).external_ips}; });
-  const auto settings = make_settings();
-  post_to_all([&settings] { return NewSettings{settings}; });
-  if (!draining_) post_to_all([] { return SetAdmission{turn::Admission::open}; });
+  mail_settings();
+  if (!shutdown_.draining()) post_to_all([] { return SetAdmission{turn::Admission::open}; });
 }
 
 void Supervisor::on_addresses_changed() {
@@ -364,26 +359,43 @@ void Supervisor::on_addresses_changed() {
     return;
   }
   host_ = std::make_shared<net::HostAddresses>(std::move(*host));
-  const auto settings = make_settings();
-  post_to_all([&settings] { return NewSettings{settings}; });
+  mail_settings();
   post_to_all([this] { return NewHostAddresses{host_}; });
   log_info("addresses_changed", {{"addresses", host_->addresses.size()}});
   if (external_address_) external_address_->look();
 }
 
-void Supervisor::reload_certificates() {
-  if (!tls_) return;
-  if (const auto reloaded = tls_->reload(); !reloaded) {
-    log_error("certificates_not_reloaded", {{"reason", reloaded.error()}});
-    return;
-  }
-  publish_tls();
-  log_info("certificates_reloaded", {{"count", tls_->context()->certificates().size()}});
+void Supervisor::mail_settings() {
+  const auto settings = make_settings();
+  post_to_all([&settings] { return NewSettings{settings}; });
 }
 
-void Supervisor::publish_tls() {
-  post_to_all([this] { return NewTlsContext{tls_->context()}; });
-  if (metrics_) metrics_->set_certificates(*tls_->context());
+void Supervisor::on_mail() {
+  mailbox_.take_all(letters_);
+  for (MainMessage& letter : letters_) {
+    if (auto* news = std::get_if<NewStoreState>(&letter)) {
+      const bool same = news->state->peer_rules == store_state_->peer_rules;
+      store_state_ = std::move(news->state);
+      if (!same) mail_settings();
+    } else {
+      on_question(std::get<MainQuestion>(letter));
+    }
+  }
+  letters_.clear();
+}
+
+void Supervisor::on_question(const MainQuestion& question) {
+  if (const auto* asked = std::get_if<ReloadQuestion>(&question)) {
+    ReloadReport done = reload();
+    report(done);
+    desk_->put({asked->question, std::move(done)});
+  } else if (const auto* drain = std::get_if<DrainQuestion>(&question)) {
+    obey(shutdown_.on_drain(net::monotonic_now(), drain->within));
+    desk_->note_draining(shutdown_.deadline());
+    desk_->put({drain->question, Done{}});
+  } else {
+    desk_->put({std::get<SyncQuestion>(question).question, Done{}});
+  }
 }
 
 void Supervisor::on_tick() {
@@ -401,24 +413,43 @@ void Supervisor::on_tick() {
     }
   }
   reservations_.expire(now);
-  if (draining_ && allocations() == 0) {
-    log_info("drained");
-    stopping_ = true;
+  obey(shutdown_.look(now, allocations(), config_.drain_min_allocations));
+  tell_manager();
+}
+
+void Supervisor::obey(Shutdown::Verdict verdict) {
+  switch (verdict) {
+    case Shutdown::Verdict::nothing_new:
+      return;
+    case Shutdown::Verdict::begin_drain:
+      // Readiness first: whoever balances the load must have looked away before we refuse.
+      desk_->note_draining(shutdown_.deadline());
+      if (metrics_) metrics_->set_draining();
+      log_info("draining", {{"allocations", allocations()}});
+      post_to_all([] { return SetAdmission{turn::Admission::closed}; });
+      return;
+    case Shutdown::Verdict::stop:
+      if (shutdown_.draining()) log_info("drained", {{"allocations", allocations()}});
+      stopping_ = true;
+      return;
   }
 }
 
-void Supervisor::drain() {
-  draining_ = true;
-  if (metrics_) metrics_->set_draining();
-  log_info("draining", {{"allocations", allocations()}});
-  post_to_all([] { return SetAdmission{turn::Admission::closed}; });
-}
-
-template <typename Make>
-void Supervisor::post_to_all(const Make& make) {
+void Supervisor::tell_manager() {
+  const net::ServiceManager& manager = origin_.manager;
+  if (shutdown_.draining()) {
+    manager.status("draining: " + std::to_string(allocations()) + " sessions left");
+    manager.extend_timeout(kWorkerSilence);
+  }
+  if (!manager.watchdog()) return;
+  const Instant now = net::monotonic_now();
   for (const auto& worker : workers_) {
-    if (!worker->post(WorkerMessage(make()))) log_error("worker_mailbox_full");
+    if (now - worker->last_tick() <= kWorkerSilence) continue;
+    log_error("worker_silent",
+              {{"seconds", std::chrono::floor<seconds>(now - worker->last_tick()).count()}});
+    return;
   }
+  manager.alive();
 }
 
 uint64_t Supervisor::allocations() const {

@@ -10,14 +10,22 @@
 
 #include "auth/quota.h"
 #include "auth/store/auth_service.h"
+#include "base/log.h"
+#include "base/mailbox.h"
 #include "config/config.h"
+#include "config/load.h"
 #include "metrics/exposer.h"
 #include "net/event_loop.h"
+#include "net/inherited_sockets.h"
 #include "net/interfaces.h"
+#include "net/service_manager.h"
 #include "relay/reservations.h"
 #include "server/alternates.h"
+#include "server/control_desk.h"
 #include "server/external_address.h"
+#include "server/listeners.h"
 #include "server/metrics_source.h"
+#include "server/shutdown.h"
 #include "server/tls_keeper.h"
 #include "server/worker.h"
 #include "turn/relay_directory.h"
@@ -26,8 +34,21 @@ namespace turnpike::server {
 
 class Supervisor {
  public:
+  // Where the configuration came from, and what the world around the process is.
+  struct Origin {
+    config::AppliedValues applied = {};
+    std::string file = {};
+    std::function<config::LoadResult()> load = {};  // Empty: it can't be loaded anew.
+    std::vector<net::InheritedSocket> sockets = {};
+    net::ServiceManager manager = {};
+  };
+
   // Binds and prepares all that can fail. The error has a line for each thing that did.
-  static Result<std::unique_ptr<Supervisor>, std::string> start(config::Config config);
+  static Result<std::unique_ptr<Supervisor>, std::string> start(config::Config config,
+                                                                Origin origin);
+  static Result<std::unique_ptr<Supervisor>, std::string> start(config::Config config) {
+    return start(std::move(config), Origin());
+  }
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -41,11 +62,24 @@ class Supervisor {
   // Any thread.
   void stop() { stop_bell_.ring(); }
   [[nodiscard]] const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  // For one other thread, which must be done with it before this goes away.
+  [[nodiscard]] Control& control() { return *desk_; }
 
  private:
-  explicit Supervisor(config::Config config);
+  // What a reload needs besides the configuration: made first, so that nothing is half done.
+  struct Prepared {
+    std::shared_ptr<const net::TlsContext> tls;
+    std::unique_ptr<auth::UserStore> users;
+  };
+
+  Supervisor(config::Config config, Origin origin);
   Result<void, std::string> prepare();
   [[nodiscard]] std::shared_ptr<const turn::Settings> make_settings() const;
+  Result<Listeners, std::string> get_listeners(uint32_t workers);
+  void make_workers(Listeners listeners);
+  void make_desk();
+  void make_auth_service();
+  Result<void, std::string> drop_rights() const;
   void start_threads();
   Result<void, std::string> start_metrics();
   void watch_signals();
@@ -60,14 +94,30 @@ class Supervisor {
   void reload_certificates();
   // The context that the keeper has now is for connections to come.
   void publish_tls();
+
+  // supervisor_reload.cc: all of a new configuration, or nothing.
+  ReloadReport reload();
+  Result<Prepared, std::string> prepare_reload(const config::Config& next);
+  void use_configuration(config::LoadResult loaded, Prepared prepared);
+  void report(const ReloadReport& report);
+  void mail_settings();
+
+  void on_mail();
+  void on_question(const MainQuestion& question);
   void on_tick();
-  void drain();
+  void obey(Shutdown::Verdict verdict);
+  void tell_manager();
   // The same letter to every worker.
   template <typename Make>
-  void post_to_all(const Make& make);
+  void post_to_all(const Make& make) {
+    for (const auto& worker : workers_) {
+      if (!worker->post(WorkerMessage(make()))) log_error("worker_mailbox_full");
+    }
+  }
   [[nodiscard]] uint64_t allocations() const;
 
   config::Config config_;
+  Origin origin_;
   net::EventLoop loop_;
   std::shared_ptr<const net::HostAddresses> host_;
   std::vector<Endpoint> endpoints_;
@@ -87,6 +137,7 @@ class Supervisor {
   std::unique_ptr<UserTraffic> user_traffic_;  // nullptr: not asked for.
 
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<ControlDesk> desk_;
   std::unique_ptr<auth::UserStore> user_store_;  // Until the auth service takes it.
   std::unique_ptr<auth::AuthService> auth_service_;
   std::vector<std::thread> threads_;
@@ -94,12 +145,19 @@ class Supervisor {
   std::unique_ptr<MetricsSource> metrics_;     // nullptr: no metrics are served.
   std::unique_ptr<metrics::Exposer> exposer_;  // Reads all of the above on a thread of its own.
 
+  // What the auth thread says about the database's rules, and what operators ask.
+  using MainMessage = std::variant<NewStoreState, MainQuestion>;
+  net::Doorbell main_bell_;
+  Mailbox<MainMessage> mailbox_;
+  std::vector<MainMessage> letters_;  // Scratch of on_mail().
+  std::shared_ptr<const auth::StoreState> store_state_;
+
   net::Doorbell stop_bell_;
   std::optional<net::AddressChanges> address_changes_;
   std::vector<net::Watch> watches_;
   std::unique_ptr<ExternalAddress> external_address_;
   bool stopping_ = false;
-  bool draining_ = false;
+  Shutdown shutdown_;
 };
 
 }  // namespace turnpike::server

@@ -26,6 +26,12 @@ class TlsKeeper {
   // Reads the files again. On an error the context stays as it is.
   [[nodiscard]] Result<void, std::string> reload();
 
+  // Another context, made of other settings, from now on.
+  void use(net::TlsSettings settings, std::shared_ptr<const net::TlsContext> context) {
+    settings_ = std::move(settings);
+    context_ = std::move(context);
+  }
+
   // Once a second or so.
   enum class Due : uint8_t {
     nothing,

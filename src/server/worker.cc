@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/clock.h"
 #include "server/event_log.h"
+#include "server/session_list.h"
 #include "stun/demux.h"
 
 namespace turnpike::server {
@@ -50,6 +51,7 @@ Worker::Worker(WorkerSetup setup)
           loop_, client_counters_, std::move(setup.proxy_limits), [this] { return now().mono; },
           [this](net::AcceptedStream&& stream) { streams_.open(std::move(stream)); }),
       moderator_(setup.wake_up_pause),
+      last_tick_(net::monotonic_now().time_since_epoch().count()),
       mailbox_(kMailboxCapacity, [this] { doorbell_.ring(); }) {
   auto doorbell = loop_.make_doorbell([this] { on_mail(); });
   CHECK(doorbell.has_value());
@@ -90,6 +92,7 @@ void Worker::watch_tcp_listeners() {
 
 void Worker::on_tick() {
   watch_tcp_listeners();
+  last_tick_.store(now().mono.time_since_epoch().count(), std::memory_order_relaxed);
   server_.on_tick(now(), outbox_);
   streams_.on_tick();
   tcp_relays_.on_tick();
@@ -244,7 +247,10 @@ void Worker::carry_out(turn::Effect& effect) {
                         [this](const turn::RouteHeld& event) { forwarding_.post(event); },
                         [this](const turn::RouteReleased& event) { forwarding_.post(event); },
                         [this](const turn::RouteLost& event) { forwarding_.post(event); },
-                        [this](const auto& event) { log_event(event, now().mono); }},
+                        [this](const auto& event) {
+                          log_event(event, now().mono);
+                          refusals_.add(event, now().wall);
+                        }},
              effect);
 }
 
@@ -312,6 +318,17 @@ void Worker::on_message(WorkerMessage& message) {
           [this](NewAlternates& m) { server_.use_alternates(std::move(m.alternates)); },
           [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
           [this](NewExternalIps& m) { relays_.use(std::move(m.external_ips)); },
+          [this](const NewLimits& m) { use_limits(m); },
+          [this](const ListSessions& m) {
+            links_.answer({m.question, list_sessions(server_, index_, m.query, now().mono)});
+          },
+          [this](const KillSessions& m) {
+            links_.answer(
+                {m.question, Killed{kill_sessions(server_, index_, m.filter, now(), outbox_)}});
+          },
+          [this](const ListRefusals& m) {
+            links_.answer({m.question, Refusals{refusals_.newest(m.limit)}});
+          },
           [this](const Stop&) { stopping_ = true; }},
       message);
   // Answers may view what the letter holds.
@@ -322,6 +339,12 @@ void Worker::use_tls(std::shared_ptr<const net::TlsContext> tls) {
   // Whether DTLS is served at all is decided at the start.
   if (dtls_ && tls->offers_dtls()) dtls_->use(tls);
   streams_.use(std::move(tls));
+}
+
+void Worker::use_limits(const NewLimits& limits) {
+  streams_.use(limits.streams);
+  if (dtls_) dtls_->use(limits.dtls);
+  relays_.use(limits.relay);
 }
 
 void Worker::on_handed_over(const HandedOver& letter) {

@@ -3,6 +3,7 @@
 // without a lock.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -15,9 +16,11 @@
 #include "net/socket_datagram_io.h"
 #include "net/tx_batch.h"
 #include "relay/relay_sockets.h"
+#include "server/answer_desk.h"
 #include "server/dtls_clients.h"
 #include "server/forwarding.h"
 #include "server/proxied_streams.h"
+#include "server/refusal_log.h"
 #include "server/stream_clients.h"
 #include "server/tcp_relays.h"
 #include "server/user_traffic.h"
@@ -34,6 +37,8 @@ struct WorkerLinks {
   // False: that worker's mailbox is full and the message is dropped.
   std::function<bool(uint32_t worker, WorkerMessage&&)> post;
   std::function<bool(auth::LookupRequest&&)> ask_users;
+  // To an operator's question.
+  std::function<void(Answer&&)> answer;
 };
 
 struct WorkerSetup {
@@ -59,7 +64,7 @@ struct WorkerSetup {
   turn::ReplyBuckets* redirected_replies = nullptr;
   turn::CapacityPool* capacity_from_clients = nullptr;
   turn::CapacityPool* capacity_to_clients = nullptr;
-  Duration wake_up_pause{};  // See wake_up_moderator.h.
+  Duration wake_up_pause{};             // See wake_up_moderator.h.
   UserTraffic* user_traffic = nullptr;  // nullptr: nobody asks for traffic by user.
   WorkerLinks links;
 };
@@ -87,6 +92,10 @@ class Worker {
     const turn::Counters& c = counters();
     return c.allocations_opened.get() - c.allocations_closed.get();
   }
+  // When its loop last had the time to look at the clock, which it does once a second.
+  [[nodiscard]] Instant last_tick() const {
+    return Instant(Duration(last_tick_.load(std::memory_order_relaxed)));
+  }
 
  private:
   WorkerTurn turn();
@@ -101,6 +110,7 @@ class Worker {
   void on_handed_over(const HandedOver& letter);
   void on_from_links(const FromLinks& letter);
   void use_tls(std::shared_ptr<const net::TlsContext> tls);
+  void use_limits(const NewLimits& limits);
 
   // Carries out what the outbox holds, until it is empty.
   void flush();
@@ -149,6 +159,9 @@ class Worker {
   bool stopping_ = false;
 
   WakeUpModerator moderator_;
+  RefusalLog refusals_;
+  std::atomic<int64_t> last_tick_;  // Nanoseconds of the monotonic clock.
+
   net::Doorbell doorbell_;
   Mailbox<WorkerMessage> mailbox_;
   std::vector<net::Watch> watches_;

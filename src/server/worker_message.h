@@ -11,6 +11,8 @@
 #include "net/interfaces.h"
 #include "net/tls_context.h"
 #include "relay/relay_addresses.h"
+#include "server/client_limits.h"
+#include "server/control.h"
 #include "server/stream_handover.h"
 #include "turn/server.h"
 
@@ -82,11 +84,31 @@ struct NewTlsContext {
 struct NewAlternates {
   std::shared_ptr<const std::vector<AlternateServer>> alternates;
 };
+// For connections and relayed addresses to come.
+struct NewLimits {
+  StreamLimits streams;
+  DtlsLimits dtls;
+  relay::RelaySettings relay;
+};
+// What operators ask; the answer carries the question's number (see answer_desk.h).
+struct ListSessions {
+  uint64_t question;
+  SessionQuery query;
+};
+struct KillSessions {
+  uint64_t question;
+  SessionFilter filter;
+};
+struct ListRefusals {
+  uint64_t question;
+  size_t limit;
+};
 struct Stop {};
 
 using WorkerMessage =
     std::variant<NewSettings, NewStoreState, KeyAnswer, HandedOver, ToLinks, FromLinks,
                  turn::RouteHeld, turn::RouteReleased, turn::RouteLost, AdoptStream, SetAdmission,
-                 NewHostAddresses, NewExternalIps, NewTlsContext, NewAlternates, Stop>;
+                 NewHostAddresses, NewExternalIps, NewTlsContext, NewAlternates, NewLimits,
+                 ListSessions, KillSessions, ListRefusals, Stop>;
 
 }  // namespace turnpike::server

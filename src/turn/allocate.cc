@@ -274,6 +274,7 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   allocation.user = request.user();
   if (const auth::Identity* who = request.identity()) allocation.keys = who->keys;
   allocation.opened = now;
+  allocation.mark.at = now;
   allocation.transport = wish->transport;
   allocation.relays = std::move(addresses->relays);
   allocation.quota = std::move(quota);

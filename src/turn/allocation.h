@@ -42,6 +42,13 @@ struct Account {
   Traffic to_client;
 };
 
+// What had been relayed when somebody last looked, so that the next look can tell a rate.
+struct TrafficMark {
+  Instant at;
+  Traffic from_client;
+  Traffic to_client;
+};
+
 // The timer node is a base so that the wheel's node leads back to its allocation.
 struct Allocation : TimerNode {
   SlabHandle handle;
@@ -67,7 +74,7 @@ struct Allocation : TimerNode {
   std::array<RelayLease, 2> relays;
   auth::QuotaLease quota;
 
-  std::unique_ptr<Mobility> mobility;  // nullptr: it stays where it is.
+  std::unique_ptr<Mobility> mobility;     // nullptr: it stays where it is.
   std::unique_ptr<SessionLimits> limits;  // nullptr: there are none.
   std::unique_ptr<NewPeers> new_peers;    // Made with the first peer, if there is a limit.
 
@@ -77,6 +84,7 @@ struct Allocation : TimerNode {
   Traffic from_client;
   Traffic to_client;
   Account account;
+  TrafficMark mark;
 
   // The way to the client at one of its five-tuples; nullptr: it is not one of them.
   [[nodiscard]] const ClientRoute* route_at(const FiveTuple& tuple) const {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -82,7 +83,13 @@ class CapacityPool {
   CapacityPool(uint64_t bytes_per_s, Instant now)
       : rate_(bytes_per_s), bucket_(bytes_per_s, rate_burst(bytes_per_s), now) {}
 
-  [[nodiscard]] uint64_t rate() const { return rate_; }
+  [[nodiscard]] uint64_t rate() const { return rate_.load(std::memory_order_relaxed); }
+  // What was saved up under the old rate is not carried over.
+  void set_rate(uint64_t bytes_per_s, Instant now) {
+    const std::lock_guard lock(mutex_);
+    rate_.store(bytes_per_s, std::memory_order_relaxed);
+    bucket_ = TokenBucket(bytes_per_s, rate_burst(bytes_per_s), now);
+  }
   // As much of `wanted` as there is.
   uint64_t borrow(uint64_t wanted, Instant now);
   void give_back(uint64_t unused);
@@ -96,7 +103,7 @@ class CapacityPool {
     Demand demand;
   };
 
-  const uint64_t rate_;
+  std::atomic<uint64_t> rate_;
   std::mutex mutex_;
   TokenBucket bucket_;           // Guarded by mutex_.
   std::vector<Report> reports_;  // Guarded by mutex_; index: worker.

@@ -37,11 +37,13 @@ bool Channels::has_room(uint16_t number, size_t cap, Instant now) {
 }
 
 void Channels::bind(const Channel& channel) {
+  Channel bound = channel;
   // An expired binding of the number or of the peer must not shadow the new one.
-  std::erase_if(entries_, [&channel](const Channel& c) {
-    return c.number == channel.number || c.peer == channel.peer;
+  std::erase_if(entries_, [&bound](const Channel& c) {
+    if (c.number == bound.number && c.peer == bound.peer) bound.last_used = c.last_used;
+    return c.number == bound.number || c.peer == bound.peer;
   });
-  entries_.push_back(channel);
+  entries_.push_back(bound);
 }
 
 void Channels::permission_refreshed(const Ip& ip, Instant deadline) {

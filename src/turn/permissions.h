@@ -27,6 +27,9 @@ struct Channel {
   PeerReach reach = PeerReach::network;
   Instant deadline;
   Instant permission_deadline;  // Kept equal to that of the peer's permission.
+  // When data last went through, either way; for operators. The epoch: never. (Mutable: looking a
+  // channel up is otherwise a question that changes nothing.)
+  mutable Instant last_used{};
 };
 
 class Permissions {

@@ -114,6 +114,7 @@ void relay_from_client(const Now& now, const ClientRoute& from, ByteView packet,
   if (allocation->mobility) confirm_move(*allocation, from.tuple, core, out);
   const Channel* channel = allocation->channels.usable_by_number(data->number, now.mono);
   if (channel == nullptr) return core.counters.drop_no_channel.add();
+  channel->last_used = now.mono;
   send_to_peer(*allocation, channel->peer, channel->reach, data->payload, Fragmenting::allowed, now,
                core, out);
 }
@@ -168,6 +169,7 @@ void relay_from_peer(const Now& now, RelayId relay, const Endpoint& peer, ByteVi
           ? send_channel_data(allocation->route, channel->number, payload, out)
           : send_data_indication(allocation->route, peer, payload, core.services.random, out);
   if (!sent) return counters.drop_outbox_full.add();
+  if (channel != nullptr) channel->last_used = now.mono;
   allocation->to_client.add(payload.size());
   counters.relayed_to_client_packets.add();
   counters.relayed_to_client_bytes.add(payload.size());

@@ -278,14 +278,9 @@ void Server::on_tick(const Now& now, Outbox& out) noexcept {
 }
 
 size_t Server::kill(const Now& now, std::string_view user, CloseReason reason, Outbox& out) {
-  std::vector<Allocation*> doomed;
-  core_.allocations.for_each([&](Allocation& allocation) {
-    if (user.empty() || allocation.user == user) doomed.push_back(&allocation);
-  });
-  for (Allocation* allocation : doomed) {
-    close_allocation(*allocation, reason, now.mono, core_, out);
-  }
-  return doomed.size();
+  return kill_if(
+      now, [user](const Allocation& allocation) { return user.empty() || allocation.user == user; },
+      reason, out);
 }
 
 }  // namespace turnpike::turn

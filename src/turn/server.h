@@ -77,7 +77,21 @@ class Server {
   // Ends the allocations of `user` (all, when it is empty); how many there were.
   size_t kill(const Now& now, std::string_view user, CloseReason reason, Outbox& out);
 
+  // Ends the allocations for which `chosen(allocation)` is true; how many there were.
+  template <typename Chosen>
+  size_t kill_if(const Now& now, Chosen&& chosen, CloseReason reason, Outbox& out) {
+    std::vector<Allocation*> doomed;
+    core_.allocations.for_each([&](Allocation& allocation) {
+      if (chosen(allocation)) doomed.push_back(&allocation);
+    });
+    for (Allocation* allocation : doomed) {
+      close_allocation(*allocation, reason, now.mono, core_, out);
+    }
+    return doomed.size();
+  }
+
   [[nodiscard]] const Counters& counters() const { return core_.counters; }
+  [[nodiscard]] const Settings& settings() const { return *core_.settings; }
   [[nodiscard]] size_t allocations() const { return core_.allocations.size(); }
   // Here, or at another worker.
   [[nodiscard]] bool has_allocation(const Now& now, const FiveTuple& tuple) {

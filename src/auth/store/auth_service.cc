@@ -42,14 +42,32 @@ bool AuthService::submit(LookupRequest request) {
   return true;
 }
 
+void AuthService::replace(std::unique_ptr<UserStore> store) {
+  {
+    const std::lock_guard lock(mutex_);
+    next_store_ = std::move(store);
+  }
+  wake_.notify_one();
+}
+
+bool AuthService::look_now(Duration patience) {
+  std::unique_lock lock(mutex_);
+  const uint64_t wanted = ++looks_wanted_;
+  wake_.notify_one();
+  return looked_.wait_for(lock, patience, [&] { return looks_done_ >= wanted; });
+}
+
 void AuthService::run() {
   look_for_change();
   if (generation_ == 0) publish(unknown_state());
   std::vector<LookupRequest> questions;
-  while (wait_for_work(questions)) {
+  while (true) {
+    const Work work = wait_for_work(questions);
+    if (work == Work::stop) return;
     // Before the answers as well as in between: however many questions there are, none is answered
     // from a state that is older than the store. It costs a few microseconds a batch.
     look_for_change();
+    if (work == Work::look) report_look();
     for (const LookupRequest& question : questions) {
       if (is_stopping()) return;
       answer(question);
@@ -58,12 +76,29 @@ void AuthService::run() {
   }
 }
 
-bool AuthService::wait_for_work(std::vector<LookupRequest>& questions) {
+AuthService::Work AuthService::wait_for_work(std::vector<LookupRequest>& questions) {
   std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, settings_.poll_period, [this] { return stopping_ || !waiting_.empty(); });
+  wake_.wait_for(lock, settings_.poll_period, [this] {
+    return stopping_ || !waiting_.empty() || next_store_ || looks_wanted_ != looks_begun_;
+  });
   questions.swap(waiting_);
   counters_.waiting.set(0);
-  return !stopping_;
+  if (next_store_) {
+    store_ = std::move(next_store_);
+    state_is_stale_ = true;
+  }
+  if (stopping_) return Work::stop;
+  const bool asked = looks_wanted_ != looks_begun_;
+  looks_begun_ = looks_wanted_;
+  return asked ? Work::look : Work::questions;
+}
+
+void AuthService::report_look() {
+  {
+    const std::lock_guard lock(mutex_);
+    looks_done_ = looks_begun_;
+  }
+  looked_.notify_all();
 }
 
 void AuthService::look_for_change() {

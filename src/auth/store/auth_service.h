@@ -56,6 +56,11 @@ class AuthService {
 
   // From any thread. False when the queue is full.
   [[nodiscard]] bool submit(LookupRequest request);
+  // From any thread but its own: uses another store from now on, whose state is told like a change.
+  void replace(std::unique_ptr<UserStore> store);
+  // From any thread but its own: looks for changes now. True when that has been done, and what was
+  // found has been told; false when it took longer than `patience`.
+  bool look_now(Duration patience);
 
   // For whoever watches; any thread, without a lock.
   struct Counters {
@@ -69,8 +74,10 @@ class AuthService {
 
  private:
   void run();
-  // Waits for questions, or for the time to look for changes. False: stop.
-  bool wait_for_work(std::vector<LookupRequest>& questions);
+  enum class Work : uint8_t { questions, look, stop };
+  // Waits for questions, or for the time to look for changes.
+  Work wait_for_work(std::vector<LookupRequest>& questions);
+  void report_look();
   void look_for_change();
   void publish(StoreState state);
   void answer(const LookupRequest& question);
@@ -82,15 +89,20 @@ class AuthService {
   const StateChanged state_changed_;
 
   // The auth thread's own.
-  const std::unique_ptr<UserStore> store_;
+  std::unique_ptr<UserStore> store_;
   Counters counters_;  // But for `waiting`, which is written under mutex_.
   uint64_t generation_ = 0;
   bool state_is_stale_ = true;  // The store has changed since the state was read.
+  uint64_t looks_begun_ = 0;    // Of looks_wanted_, as of the present round.
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<LookupRequest> waiting_;  // Guarded by mutex_.
-  bool stopping_ = false;               // Guarded by mutex_.
+  std::vector<LookupRequest> waiting_;     // Guarded by mutex_.
+  std::unique_ptr<UserStore> next_store_;  // Guarded by mutex_; nullptr: none.
+  uint64_t looks_wanted_ = 0;              // Guarded by mutex_.
+  uint64_t looks_done_ = 0;                // Guarded by mutex_.
+  std::condition_variable looked_;
+  bool stopping_ = false;  // Guarded by mutex_.
 
   std::thread thread_;  // Last: it runs as soon as it is made.
 };

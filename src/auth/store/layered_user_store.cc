@@ -48,6 +48,7 @@ Result<StoreState, LookupError> LayeredUserStore::state(std::string_view realm) 
     for (std::string& secret : one->shared_secrets) {
       all.shared_secrets.push_back(std::move(secret));
     }
+    all.peer_rules.insert(all.peer_rules.end(), one->peer_rules.begin(), one->peer_rules.end());
   }
   return all;
 }

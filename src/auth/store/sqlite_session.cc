@@ -199,13 +199,34 @@ Result<StoreState, DatabaseFailure> SqliteSession::state(std::string_view realm)
   auto read = each_row(Query::secrets_of_realm, {realm},
                        [&](const Rows& rows) { state.shared_secrets.emplace_back(rows.text(0)); });
   if (!read) return unexpected(read.error());
-  read = each_row(Query::realm_options, {realm},
-                  [&](const Rows& rows) { take_limit(rows.text(0), rows.text(1), state.limits); });
-  if (!read) return unexpected(read.error());
+  if (auto rules = read_rules(realm, state); !rules) return unexpected(rules.error());
   if (auto ended = transaction->commit(); !ended) return unexpected(ended.error());
   state.has_users = *has_users;
   state.all_users_have_sha256 = !*one_lacks_sha256;
   return state;
+}
+
+// Peer rules and options are an addition: a file made by hand may lack their tables.
+Result<void, DatabaseFailure> SqliteSession::read_rules(std::string_view realm, StoreState& state) {
+  const auto is_missing = [](const DatabaseFailure& failure) {
+    return failure.error == DatabaseError::not_a_user_database;
+  };
+  using Action = StoredPeerRule::Action;
+  for (const auto& [list, action] :
+       {std::pair(PeerList::allowed, Action::allow), std::pair(PeerList::denied, Action::deny)}) {
+    auto ranges = peer_ranges(list);
+    if (!ranges && !is_missing(ranges.error())) return unexpected(ranges.error());
+    if (!ranges) continue;
+    for (StoredPeerRange& range : *ranges) {
+      if (!range.realm.empty() && range.realm != realm) continue;
+      state.peer_rules.push_back({action, std::move(range.range)});
+    }
+  }
+  auto limits = each_row(Query::realm_options, {realm}, [&](const Rows& rows) {
+    take_limit(rows.text(0), rows.text(1), state.limits);
+  });
+  if (!limits && !is_missing(limits.error())) return limits;
+  return {};
 }
 
 Result<std::vector<std::string>, DatabaseFailure> SqliteSession::realms_with_users() {

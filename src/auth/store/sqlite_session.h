@@ -80,6 +80,7 @@ class SqliteSession {
   Answer<Statement*> statement(Query query);
   Answer<void> each_row(Query query, std::initializer_list<std::string_view> values,
                         const std::function<void(const Rows&)>& visit);
+  Answer<void> read_rules(std::string_view realm, StoreState& state);
   Answer<bool> any_row(Query query, std::string_view realm);
   Answer<std::optional<std::string>> name_from_table(std::string_view realm,
                                                      const stun::Sha256Mac& userhash);

@@ -10,6 +10,7 @@
 #include "auth/credentials.h"
 #include "auth/store/database_error.h"
 #include "auth/store/sqlite_connection.h"
+#include "auth/user_store.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -36,6 +37,23 @@ struct StoredSecret {
 struct StoredOption {
   std::string option;
   std::string value;
+};
+
+// A row of allowed_peer_ip or denied_peer_ip; an empty realm means every realm.
+struct PeerRuleRow {
+  std::string realm;
+  StoredPeerRule rule;
+};
+
+// A row of turn_realm_option.
+struct RealmOptionRow {
+  std::string realm;
+  StoredOption option;
+};
+
+struct OriginRow {
+  std::string origin;
+  std::string realm;
 };
 
 enum class PutResult : uint8_t { added, replaced, unchanged };
@@ -74,6 +92,21 @@ class UserDatabase {
   Result<bool, DatabaseFailure> remove_secret(std::string_view realm, std::string_view value);
   Result<std::vector<StoredSecret>, DatabaseFailure> secrets(std::optional<std::string_view> realm);
 
+  // In user_database_rules.cc. A database that lacks the table is one without such rows; to put one
+  // there fails.
+  Result<std::vector<PeerRuleRow>, DatabaseFailure> peer_rules();
+  Result<PutResult, DatabaseFailure> put_peer_rule(std::string_view realm,
+                                                   const StoredPeerRule& rule);
+  Result<bool, DatabaseFailure> remove_peer_rule(std::string_view realm,
+                                                 const StoredPeerRule& rule);
+  Result<std::vector<RealmOptionRow>, DatabaseFailure> realm_options();
+  Result<PutResult, DatabaseFailure> put_realm_option(std::string_view realm,
+                                                      const StoredOption& option);
+  Result<bool, DatabaseFailure> remove_realm_option(std::string_view realm, std::string_view name);
+  Result<std::vector<OriginRow>, DatabaseFailure> origins();
+  // Rows of a table of ours; nothing when there is no such table.
+  Result<std::optional<uint64_t>, DatabaseFailure> row_count(std::string_view table);
+
   // Realms with at least one user, in order.
   Result<std::vector<std::string>, DatabaseFailure> realms_with_users();
 
@@ -83,6 +116,8 @@ class UserDatabase {
   Result<bool, DatabaseFailure> exists(std::string_view sql,
                                        std::initializer_list<std::string_view> values);
   Result<bool, DatabaseFailure> has_table(std::string_view name);
+  Result<void, DatabaseFailure> read_peer_rules(std::string_view sql, StoredPeerRule::Action action,
+                                                std::vector<PeerRuleRow>& rules);
 
   SqliteConnection connection_;
 };

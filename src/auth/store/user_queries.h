@@ -96,6 +96,21 @@ constexpr std::string_view kRemoveSecret =
 constexpr std::string_view kListSecrets =
     "select realm, value from turn_secret where ?1 = 'all' or realm = ?2 order by realm, value";
 
+constexpr std::string_view kPutAllowedPeer =
+    "insert into allowed_peer_ip (realm, ip_range) values (?1, ?2)"
+    " on conflict (realm, ip_range) do nothing";
+constexpr std::string_view kPutDeniedPeer =
+    "insert into denied_peer_ip (realm, ip_range) values (?1, ?2)"
+    " on conflict (realm, ip_range) do nothing";
+constexpr std::string_view kRemoveAllowedPeer =
+    "delete from allowed_peer_ip where realm = ?1 and ip_range = ?2";
+constexpr std::string_view kRemoveDeniedPeer =
+    "delete from denied_peer_ip where realm = ?1 and ip_range = ?2";
+constexpr std::string_view kListRealmOptions =
+    "select realm, opt, value from turn_realm_option order by realm, opt";
+constexpr std::string_view kListOrigins =
+    "select origin, realm from turn_origin_to_realm order by origin";
+
 #undef TURNPIKE_USABLE_USER
 #undef TURNPIKE_VALID_SHA256
 

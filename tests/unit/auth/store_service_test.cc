@@ -212,5 +212,38 @@ TEST(AuthService, FindsAUserAddedToTheDatabaseAMomentAgo) {
   EXPECT_GT(after->generation, before->generation);
 }
 
+TEST_F(AuthServiceTest, LooksForChangesWhenItIsTold) {
+  start_without_polls();
+  ASSERT_TRUE(states_.take().has_value());
+  fake_->set_state({.has_users = true, .shared_secrets = {"new"}});
+  fake_->set_changed();
+  ASSERT_TRUE(service_->look_now(seconds(20)));
+  // What was found has been told by then.
+  EXPECT_EQ(states_.size(), 1U);
+  EXPECT_EQ(states_.take()->shared_secrets.size(), 1U);
+}
+
+TEST_F(AuthServiceTest, ALookThatFindsNothingIsOverAllTheSame) {
+  start_without_polls();
+  ASSERT_TRUE(states_.take().has_value());
+  EXPECT_TRUE(service_->look_now(seconds(20)));
+  EXPECT_TRUE(service_->look_now(seconds(20)));
+  EXPECT_EQ(states_.size(), 0U);
+}
+
+TEST_F(AuthServiceTest, AnotherStoreCountsAtOnce) {
+  fake_->add("alice", "secret");
+  start_without_polls();
+  ASSERT_TRUE(states_.take().has_value());
+  auto other = std::make_unique<FakeUserStore>();
+  other->add("bob", "secret");
+  service_->replace(std::move(other));
+  EXPECT_EQ(states_.take()->generation, 2U);
+  ASSERT_TRUE(service_->submit({.name = "alice"}));
+  EXPECT_EQ(answers_.take()->user.error(), LookupError::not_found);
+  ASSERT_TRUE(service_->submit({.name = "bob"}));
+  EXPECT_TRUE(answers_.take()->user.has_value());
+}
+
 }  // namespace
 }  // namespace turnpike::auth

@@ -260,6 +260,32 @@ TEST_F(SqliteStore, ReadsPeerRangesAndRealmOptions) {
   EXPECT_EQ(options[0].value, "1000");
 }
 
+TEST_F(SqliteStore, TheStateHoldsTheRulesOfTheRealmAndOfEveryRealm) {
+  make_coturn_database(path_);
+  run_sql(path_,
+          "insert into allowed_peer_ip values ('', '10.0.0.1'), ('r', '10.0.0.2'),"
+          " ('other', '10.0.0.3')");
+  run_sql(path_, "insert into denied_peer_ip values ('r', '10.0.0.4')");
+  SqliteUserStore store = open();
+  const auto state = store.state("r");
+  ASSERT_TRUE(state.has_value());
+  ASSERT_EQ(state->peer_rules.size(), 3U);
+  EXPECT_EQ(state->peer_rules[0].range, "10.0.0.1");
+  EXPECT_EQ(state->peer_rules[1].range, "10.0.0.2");
+  EXPECT_EQ(state->peer_rules[2].action, StoredPeerRule::Action::deny);
+}
+
+TEST_F(SqliteStore, ADatabaseWithoutTablesOfRulesHasNone) {
+  make_coturn_database(path_);
+  for (const char* table : {"allowed_peer_ip", "denied_peer_ip", "turn_realm_option"}) {
+    run_sql(path_, std::string("drop table ") + table);
+  }
+  SqliteUserStore store = open();
+  const auto state = store.state("r");
+  ASSERT_TRUE(state.has_value());
+  EXPECT_TRUE(state->peer_rules.empty());
+}
+
 TEST_F(SqliteStore, TellsTheLimitsOfARealmThatTurnadminSet) {
   make_coturn_database(path_);
   run_sql(path_,

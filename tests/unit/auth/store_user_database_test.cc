@@ -54,6 +54,44 @@ TEST_F(UserDatabaseTest, CreatesExactlyWhatTheSchemaFileSays) {
   EXPECT_EQ(ask_sql(path_, "select count(*) from sqlite_schema where type = 'table'"), "9");
 }
 
+TEST_F(UserDatabaseTest, StoresPeerRulesAndForgetsThem) {
+  UserDatabase database = open();
+  const StoredPeerRule rule = {StoredPeerRule::Action::deny, "10.0.0.0/8"};
+  EXPECT_EQ(database.put_peer_rule("r", rule), PutResult::added);
+  EXPECT_EQ(database.put_peer_rule("r", rule), PutResult::unchanged);
+  EXPECT_EQ(database.put_peer_rule("", {StoredPeerRule::Action::allow, "::1"}), PutResult::added);
+  const auto rules = *database.peer_rules();
+  ASSERT_EQ(rules.size(), 2U);
+  EXPECT_EQ(rules[0].realm, "");
+  EXPECT_EQ(rules[1].rule, rule);
+  EXPECT_EQ(database.remove_peer_rule("other", rule), false);
+  EXPECT_EQ(database.remove_peer_rule("r", rule), true);
+  EXPECT_EQ(database.peer_rules()->size(), 1U);
+}
+
+TEST_F(UserDatabaseTest, StoresOptionsOfRealmsAndReplacesThem) {
+  UserDatabase database = open();
+  EXPECT_TRUE(database.put_realm_option("r", {"user-quota", "1"}).has_value());
+  EXPECT_TRUE(database.put_realm_option("r", {"user-quota", "2"}).has_value());
+  const auto options = *database.realm_options();
+  ASSERT_EQ(options.size(), 1U);
+  EXPECT_EQ(options[0].option.value, "2");
+  EXPECT_EQ(database.remove_realm_option("r", "max-bps"), false);
+  EXPECT_EQ(database.remove_realm_option("r", "user-quota"), true);
+}
+
+TEST_F(UserDatabaseTest, CountsTheRowsOfItsOwnTablesOnly) {
+  UserDatabase database = open();
+  run_sql(path_, "insert into turn_origin_to_realm values ('https://a.example', 'r')");
+  EXPECT_EQ(*database.row_count("turn_origin_to_realm"), std::optional<uint64_t>(1));
+  EXPECT_EQ(*database.row_count("sqlite_schema"), std::optional<uint64_t>());
+  EXPECT_EQ(*database.row_count("turnusers_lt; drop table turnusers_lt"),
+            std::optional<uint64_t>());
+  run_sql(path_, "drop table oauth_key");
+  EXPECT_EQ(*database.row_count("oauth_key"), std::optional<uint64_t>());
+  EXPECT_EQ(database.origins()->front().realm, "r");
+}
+
 TEST_F(UserDatabaseTest, HasTheColumnsThatCoturnMakes) {
   const std::string coturn = directory_.path("coturn");
   make_coturn_database(coturn);

@@ -24,5 +24,15 @@ TEST(DefaultPaths, UserDatabaseGoesWhereTheAccountMayWrite) {
   }
 }
 
+TEST(DefaultPaths, TheAdminSocketIsWhereItsUserMayWrite) {
+  AccountEnvironment root{.is_root = true, .home = "/root", .xdg_data_home = ""};
+  EXPECT_EQ(default_admin_socket_path(root), "/run/turnpike/admin.sock");
+  AccountEnvironment user{.is_root = false, .home = "/home/ann", .xdg_data_home = ""};
+  EXPECT_EQ(default_admin_socket_path(user), "/home/ann/.local/share/turnpike/admin.sock");
+  user.xdg_runtime_dir = "/run/user/1000";
+  EXPECT_EQ(default_admin_socket_path(user), "/run/user/1000/turnpike/admin.sock");
+  EXPECT_EQ(default_admin_socket_path({.is_root = false, .home = "", .xdg_data_home = ""}), "");
+}
+
 }  // namespace
 }  // namespace turnpike

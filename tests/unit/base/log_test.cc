@@ -65,6 +65,23 @@ TEST_F(LogTest, JsonLineHasTypedFields) {
       << line;
 }
 
+TEST_F(LogTest, JournalLineBeginsWithItsPriority) {
+  configure(LogFormat::journal, LogLevel::debug);
+  log_debug("a");
+  log_info("b", {{"x", 1}});
+  log_warning("c");
+  log_error("d");
+  EXPECT_EQ(written(), "<7>a\n<6>b x=1\n<4>c\n<3>d\n");
+}
+
+TEST_F(LogTest, LevelsReadBackWhatTheyAreCalled) {
+  for (const LogLevel level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error,
+                               LogLevel::off}) {
+    EXPECT_EQ(parse_log_level(to_string(level)), level);
+  }
+  EXPECT_EQ(parse_log_level("loud"), std::nullopt);
+}
+
 TEST_F(LogTest, ValuesCannotForgeALineOrBreakJson) {
   for (const LogFormat format : {LogFormat::text, LogFormat::json}) {
     configure(format);

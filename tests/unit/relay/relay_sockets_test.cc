@@ -71,6 +71,22 @@ TEST_F(RelaySocketsTest, OpensAPortOfTheRange) {
   EXPECT_EQ(worker.sockets.find(opened->first.id())->local(), opened->first.local());
 }
 
+TEST_F(RelaySocketsTest, OtherSettingsCountForWhatIsOpenedNext) {
+  Worker worker(ports(21000, 21999), reservations_);
+  Opened before = worker.open();
+  ASSERT_TRUE(before.has_value());
+  RelaySettings settings = ports(23000, 23999);
+  settings.external_ips = {{.external = *Ip::parse("192.0.2.1"), .internal = kLoopback}};
+  worker.sockets.use(settings);
+  const Opened after = worker.open();
+  ASSERT_TRUE(after.has_value());
+  EXPECT_GE(after->first.local().port, 23000);
+  EXPECT_EQ(after->first.external().ip, *Ip::parse("192.0.2.1"));
+  EXPECT_EQ(before->first.external().ip, kLoopback);
+  // Its port is of the range of before.
+  before->first.reset();
+}
+
 TEST_F(RelaySocketsTest, Ipv6Too) {
   Worker worker(ports(21000, 21999), reservations_);
   const Opened opened = worker.open(PortNeed::any, *Ip::parse("::1"));

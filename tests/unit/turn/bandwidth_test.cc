@@ -289,5 +289,15 @@ TEST_F(SessionRateTest, DropsAreInTheBalance) {
   EXPECT_EQ(core_.count(&Counters::drop_session_rate), 12U);
 }
 
+TEST(CapacityPool, ANewRateCountsAtOnce) {
+  const Instant start{seconds(1000)};
+  CapacityPool pool(1'000'000, start);
+  EXPECT_EQ(pool.borrow(1'000'000, start), 200'000U);
+  pool.set_rate(100'000, start);
+  EXPECT_EQ(pool.rate(), 100'000U);
+  EXPECT_EQ(pool.borrow(1'000'000, start), 20'000U);
+  EXPECT_EQ(pool.borrow(1'000'000, start + milliseconds(100)), 10'000U);
+}
+
 }  // namespace
 }  // namespace turnpike::turn

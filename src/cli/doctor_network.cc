@@ -1,0 +1,219 @@
+// Addresses, names, and the server itself.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "cli/admin_client.h"
+#include "cli/doctor.h"
+#include "client/binding_question.h"
+#include "client/udp_driver.h"
+#include "net/clock.h"
+#include "net/interfaces.h"
+#include "net/resolve.h"
+#include "net/socket.h"
+#include "net/tcp.h"
+#include "server/listeners.h"
+
+namespace turnpike::cli {
+namespace {
+
+bool is_public(const Ip& ip) {
+  constexpr std::array<const char*, 9> kPrivate = {
+      "10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
+      "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
+      "fc00::/7",      "fe80::/10",     "::1"};
+  return std::none_of(kPrivate.begin(), kPrivate.end(),
+                      [&ip](const char* range) { return IpRange::parse(range)->contains(ip); });
+}
+
+// Every address that a relayed address, or a name, could rightly stand for.
+std::vector<Ip> known_addresses(const config::Config& config) {
+  std::vector<Ip> all = config.relay_ips;
+  for (const config::ExternalIp& external : config.external_ips) all.push_back(external.external);
+  if (const auto local = net::local_addresses()) {
+    for (const net::LocalAddress& address : *local) all.push_back(address.ip);
+  }
+  return all;
+}
+
+bool holds(const std::vector<Ip>& all, const Ip& ip) {
+  return std::find(all.begin(), all.end(), ip) != all.end();
+}
+
+void examine_domain(const std::string& domain, const config::Config& config, Diagnosis& findings) {
+  const auto addresses = net::resolve(domain);
+  if (!addresses) {
+    findings.push_back({Severity::problem, domain + ": " + addresses.error(),
+                        "Enter it in the DNS, with an A record and, if there is IPv6, an AAAA."});
+    return;
+  }
+  const std::vector<Ip> known = known_addresses(config);
+  for (const Ip& ip : *addresses) {
+    if (holds(known, ip)) {
+      findings.push_back({Severity::fine, domain + " is " + ip.to_string() + ", which is ours"});
+    } else {
+      findings.push_back(
+          {Severity::warning,
+           domain + " is " + ip.to_string() +
+               ", which is no address of this host and no external-ip",
+           "Correct the DNS; behind 1:1 NAT set external-ip=" + ip.to_string() + "/PRIVATE."});
+    }
+  }
+}
+
+std::optional<Ip> seen_from(const Endpoint& server) {
+  client::UdpDriver driver;
+  client::BindingQuestion question;
+  RandomSource random;
+  std::optional<Ip> mapped;
+  bool over = false;
+  const auto link = driver.connect(question, server, [&](const client::Event& event) {
+    over = true;
+    if (const auto* answered = std::get_if<client::BindingAnswered>(&event)) {
+      mapped = answered->mapped.ip;
+    }
+  });
+  if (!link) return {};
+  driver.call(*link, [&](Instant now, client::Output& out) { question.ask(now, random, out); });
+  driver.run_until([&] { return over || driver.refused(*link); },
+                   net::monotonic_now() + seconds(3));
+  driver.close(*link);
+  return mapped;
+}
+
+void examine_outside_view(const std::string& name, const config::Config& config,
+                          Diagnosis& findings) {
+  constexpr uint16_t kStunPort = 3478;
+  std::string host = name;
+  uint16_t port = kStunPort;
+  if (const auto endpoint = Endpoint::parse(name, kStunPort)) {
+    host = endpoint->ip.to_string();
+    port = endpoint->port;
+  }
+  const auto addresses = net::resolve(host);
+  if (!addresses) {
+    findings.push_back({Severity::warning, name + ": " + addresses.error(), ""});
+    return;
+  }
+  const auto seen = seen_from({addresses->front(), port});
+  if (!seen) {
+    findings.push_back({Severity::warning, "the STUN server " + name + " does not answer",
+                        "Try another; or a firewall lets no UDP out."});
+  } else if (holds(known_addresses(config), *seen)) {
+    findings.push_back(
+        {Severity::fine, "from outside we are " + seen->to_string() + ", as we say"});
+  } else {
+    findings.push_back(
+        {Severity::problem,
+         "from outside we are " + seen->to_string() + ", but clients would be told another address",
+         "Set external-ip=" + seen->to_string() + " (or .../PRIVATE)."});
+  }
+}
+
+// Where a client on this host reaches a listener.
+Endpoint reachable(const Endpoint& listener, const net::HostAddresses& host) {
+  if (!listener.ip.is_unspecified()) return listener;
+  const auto& chosen = listener.ip.is_v4() ? host.default_v4 : host.default_v6;
+  if (chosen) return {*chosen, listener.port};
+  return {listener.ip.is_v4() ? *Ip::parse("127.0.0.1") : *Ip::parse("::1"), listener.port};
+}
+
+void note_outcome(const std::string& where, const Result<Endpoint, std::string>& relayed,
+                  Diagnosis& findings) {
+  if (relayed) {
+    findings.push_back({Severity::fine, where + ": an Allocate got " + relayed->to_string()});
+    return;
+  }
+  findings.push_back({Severity::problem, where + ": " + relayed.error(),
+                      "Look into the server's log, and into the firewall for this port."});
+}
+
+void allocate_at(const Endpoint& listener, const Endpoint& server, const Examination& given,
+                 Diagnosis& findings) {
+  const config::Config& config = given.loaded.config;
+  const std::string name = listener.to_string();
+  if (!config.no_udp) {
+    note_outcome(name + " udp", allocate_over_udp(server, given.credentials), findings);
+  }
+  if (config.no_tcp) return;
+  note_outcome(name + " tcp", allocate_over_stream(server, false, given.credentials), findings);
+  if (config.no_tls) return;
+  note_outcome(name + " tls", allocate_over_stream(server, true, given.credentials), findings);
+}
+
+void look_for_free_ports(const std::vector<Endpoint>& listeners, const config::Config& config,
+                         Diagnosis& findings) {
+  for (const Endpoint& listener : listeners) {
+    const std::string advice =
+        "Another program has it (`ss -lntup`), or the right to ports below 1024 is missing "
+        "(CAP_NET_BIND_SERVICE).";
+    const auto udp = net::open_udp_socket({}, listener);
+    if (!config.no_udp && !udp) {
+      findings.push_back({Severity::problem, "UDP: " + udp.error().to_string(), advice});
+    }
+    const auto tcp = net::listen_tcp(listener, net::ReusePort::no);
+    if (!config.no_tcp && !tcp) {
+      findings.push_back({Severity::problem, "TCP: " + tcp.error().to_string(), advice});
+    }
+  }
+}
+
+}  // namespace
+
+void examine_addresses(const Examination& given, Diagnosis& findings) {
+  const config::Config& config = given.loaded.config;
+  const auto host = net::HostAddresses::read();
+  if (!host) {
+    findings.push_back({Severity::warning, host.error().to_string(), ""});
+    return;
+  }
+  const bool has_public = std::any_of(host->addresses.begin(), host->addresses.end(),
+                                      [](const net::LocalAddress& a) { return is_public(a.ip); });
+  if (has_public) {
+    findings.push_back({Severity::fine, "this host has a public address"});
+  } else if (config.external_ips.empty()) {
+    findings.push_back({Severity::warning,
+                        "this host has no public address, and no external-ip is set",
+                        "Peers elsewhere cannot reach relayed addresses: set external-ip to the "
+                        "public one (behind 1:1 NAT). `turnpike doctor --stun HOST` finds it."});
+  } else {
+    findings.push_back({Severity::fine, "external-ip tells the public address"});
+  }
+  for (const Ip& ip : config.relay_ips) {
+    if (host->find(ip) != nullptr) continue;
+    findings.push_back({Severity::problem, "relay-ip " + ip.to_string() + " is not of this host",
+                        "Allocations there get 508: correct it, or bring the address up."});
+  }
+  for (const std::string& domain : given.domains) examine_domain(domain, config, findings);
+  if (given.stun_server) examine_outside_view(*given.stun_server, config, findings);
+}
+
+void examine_listeners(const Examination& given, Diagnosis& findings) {
+  const auto listeners = server::listening_endpoints(given.loaded.config);
+  const auto status = AdminClient(given.socket).get("GET", "/v1/status", nullptr);
+  if (!status) {
+    findings.push_back(
+        {Severity::note, status.error(), "Without a running server only the ports are looked at."});
+    return look_for_free_ports(listeners, given.loaded.config, findings);
+  }
+  findings.push_back({Severity::fine, "the server runs and answers"});
+  if (status->value("draining", false)) {
+    findings.push_back({Severity::warning, "the server is draining: it takes no new sessions", ""});
+  }
+  if (given.credentials.username.empty() && !given.loaded.config.no_auth) {
+    findings.push_back({Severity::note, "no user's password is known, so no Allocate was tried",
+                        "Say one: --user NAME --password PASSWORD."});
+    return;
+  }
+  const auto host = net::HostAddresses::read();
+  if (!host) return;
+  for (const Endpoint& listener : listeners) {
+    // A wildcard of a family that this host has not got is no listener.
+    const bool absent = listener.ip.is_unspecified() && !listener.ip.is_v4() && !host->default_v6 &&
+                        host->find(*Ip::parse("::1")) == nullptr;
+    if (!absent) allocate_at(listener, reachable(listener, *host), given, findings);
+  }
+}
+
+}  // namespace turnpike::cli

@@ -1,0 +1,32 @@
+// From the configuration to what each part of a server is told.
+#pragma once
+
+#include <vector>
+
+#include "auth/nonce.h"
+#include "config/config.h"
+#include "net/interfaces.h"
+#include "net/tls_context.h"
+#include "relay/relay_addresses.h"
+#include "server/client_limits.h"
+
+namespace turnpike::server {
+
+std::vector<Ip> ips_of(const net::HostAddresses& host);
+
+// A fleet that shares a secret shares its nonces; else they are this process's own.
+auth::NonceKey make_nonce_key(const config::Config& config);
+
+relay::RelaySettings make_relay_settings(const config::Config& config);
+
+// TLS or DTLS is wanted on at least one socket.
+bool serves_tls(const config::Config& config);
+net::TlsSettings make_tls_settings(const config::Config& config);
+
+// Of one worker among so many.
+StreamLimits make_stream_limits(const config::Config& config, uint32_t workers);
+DtlsLimits make_dtls_limits(const config::Config& config, uint32_t workers);
+
+LogSettings make_log_settings(const config::Config& config);
+
+}  // namespace turnpike::server
