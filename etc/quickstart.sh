@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 ROOT=$PWD
 TURNPIKE=$ROOT/build/release/bin/turnpike
 PACKAGES=(g++ cmake ninja-build pkg-config libevent-dev libssl-dev libsqlite3-dev libfmt-dev libspdlog-dev
-  libexpected-dev libboost-program-options-dev prometheus-cpp-dev)
+  libexpected-dev libboost-program-options-dev prometheus-cpp-dev nlohmann-json3-dev)
 
 usage() {
   cat << END

@@ -34,7 +34,7 @@ declare -A ABOUT=(
   [bare-root]="quickstart and tests in a bare Debian root (needs root; --full only)")
 
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev libsqlite3-dev libfmt-dev libspdlog-dev
-  libexpected-dev libboost-program-options-dev prometheus-cpp-dev libgtest-dev libgmock-dev)
+  libexpected-dev libboost-program-options-dev prometheus-cpp-dev nlohmann-json3-dev libgtest-dev libgmock-dev)
 TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
   iproute2 nftables conntrack util-linux procps git stun-client stun-server chromium firefox-esr libnss3-tools
   buildah podman runc containernetworking-plugins iptables debootstrap python3-yaml prometheus valgrind)
