@@ -110,7 +110,12 @@ Result<std::optional<uint64_t>, DatabaseFailure> UserDatabase::row_count(std::st
     if (!statement) return unexpected(statement.error());
     Rows rows = statement->run({});
     const bool found = rows.next();
-    if (rows.failed()) return unexpected(connection_.last_failure());
+    if (rows.failed()) {
+      // Dropped by somebody else after the statement was prepared.
+      DatabaseFailure failure = connection_.last_failure();
+      if (is_missing_table(failure)) return std::optional<uint64_t>();
+      return unexpected(std::move(failure));
+    }
     return found ? std::optional(static_cast<uint64_t>(rows.integer(0))) : std::nullopt;
   }
   return std::optional<uint64_t>();
