@@ -54,7 +54,8 @@ Result<void, std::string> ask_binding(const Endpoint& server, Duration patience)
 Result<void, std::string> ask_allocate(const Endpoint& server, Duration patience) {
   RandomSource random;
   client::UdpDriver driver;
-  client::BlockingTurnClient client(driver, {}, random, patience);
+  const client::SessionSettings nobody;
+  client::BlockingTurnClient client(driver, nobody, random, patience);
   if (const auto error = client.open(server)) return unexpected(error->to_string());
   const auto allocated = client.allocate({});
   if (allocated) {

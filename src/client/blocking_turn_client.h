@@ -13,6 +13,8 @@ namespace turnpike::client {
 class BlockingTurnClient {
  public:
   // All but `patience` must outlive the client. A call gives up after `patience`.
+  BlockingTurnClient(UdpDriver& driver, SessionSettings&& settings, RandomSource& random,
+                     Duration patience) = delete;
   BlockingTurnClient(UdpDriver& driver, const SessionSettings& settings, RandomSource& random,
                      Duration patience);
   BlockingTurnClient(const BlockingTurnClient&) = delete;

@@ -54,6 +54,7 @@ class TurnSession final : public Session {
  public:
   // Both must outlive the session; neither is shared between threads.
   TurnSession(const SessionSettings& settings, RandomSource& random);
+  TurnSession(SessionSettings&& settings, RandomSource& random) = delete;
 
   // Requests. Each is answered by one event with the id returned here.
   RequestId binding(Instant now, Output& out);
