@@ -94,6 +94,7 @@ class Supervisor {
   void reload_certificates();
   // The context that the keeper has now is for connections to come.
   void publish_tls();
+  void announce_certificates();
 
   // supervisor_reload.cc: all of a new configuration, or nothing.
   ReloadReport reload();

@@ -14,6 +14,10 @@ void Supervisor::reload_certificates() {
     log_error("certificates_not_reloaded", {{"reason", reloaded.error()}});
     return;
   }
+  announce_certificates();
+}
+
+void Supervisor::announce_certificates() {
   publish_tls();
   log_info("certificates_reloaded", {{"count", tls_->context()->certificates().size()}});
 }
@@ -92,7 +96,7 @@ void Supervisor::use_configuration(config::LoadResult loaded, Prepared prepared)
   post_to_all([&limits] { return limits; });
   if (!prepared.tls) return;
   tls_->use(make_tls_settings(config_), std::move(prepared.tls));
-  publish_tls();
+  announce_certificates();
 }
 
 void Supervisor::report(const ReloadReport& report) {

@@ -8,7 +8,9 @@
 namespace discovery = turnpike::discovery;
 
 int main(int argc, char** argv) {
-  event_base* base = event_base_new();
+  // Declared first, so that the test and the searches go before it does.
+  const std::unique_ptr<event_base, void (*)(event_base*)> owner(event_base_new(), event_base_free);
+  event_base* base = owner.get();
   discovery::Options options;
   for (int i = 1; i < argc; ++i) options.servers.emplace_back(argv[i]);
   options.patience = std::chrono::seconds(2);
@@ -42,7 +44,7 @@ int main(int argc, char** argv) {
   given_up.reset();
   if (!search || !test || !wrong) return 1;
 
-  event_base_dispatch(base);  // The test and the last search go before the base does.
+  event_base_dispatch(base);
   const bool all = open == 0;
   std::printf(all ? "done\n" : "the loop ran dry\n");
   return all ? 0 : 1;

@@ -2,6 +2,8 @@
 
 namespace turnpike::testing {
 
-std::string source_tree() { return TURNPIKE_SOURCE_DIR; }
+std::string source_tree() {
+  return TURNPIKE_SOURCE_DIR;
+}
 
 }  // namespace turnpike::testing

@@ -75,8 +75,8 @@ TEST_F(LogTest, JournalLineBeginsWithItsPriority) {
 }
 
 TEST_F(LogTest, LevelsReadBackWhatTheyAreCalled) {
-  for (const LogLevel level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error,
-                               LogLevel::off}) {
+  for (const LogLevel level :
+       {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error, LogLevel::off}) {
     EXPECT_EQ(parse_log_level(to_string(level)), level);
   }
   EXPECT_EQ(parse_log_level("loud"), std::nullopt);
