@@ -59,7 +59,7 @@ END
 
 say() { printf '\n== %s\n' "$*"; }
 have() { command -v "$1" > /dev/null 2>&1; }
-full() { [ "${TURNPIKE_TEST_FULL:-0}" = 1 ]; }
+full() { [ "${TEST_FULL:-0}" = 1 ]; }
 
 # ---- packages ------------------------------------------------------------------------------------------------------
 
@@ -269,7 +269,7 @@ section_sim() {
   exec 3>&1
   local hours
   hours=$(short "hours of virtual time in the simulation's soak" 0 24)
-  [ "$hours" -eq 0 ] || export TURNPIKE_SIM_SOAK=1
+  [ "$hours" -eq 0 ] || export TEST_SIM_SOAK=1
   PROGRAM_LIMIT=2000 run_folder asan sim
 }
 section_corpus() { run_folder asan fuzz; }
@@ -313,8 +313,8 @@ section_fuzz() {
 section_loopback() {
   local found
   exec 3>&1
-  TURNPIKE_START_CYCLES=$(short "starts and stops of a server" 25 200)
-  export TURNPIKE_START_CYCLES
+  TEST_START_CYCLES=$(short "starts and stops of a server" 25 200)
+  export TEST_START_CYCLES
   found=$(list_tests asan | awk '$2 ~ "^loopback"' | sed 's/^\([^ ]*\) [^ ]*/\1/')
   [ -z "$found" ] || run_lines <<< "$found"
   use_server asan
@@ -451,7 +451,7 @@ main() {
   local chosen=() name install=1 config line log failed_builds=" "
   while [ $# -gt 0 ]; do
     case $1 in
-      --full) export TURNPIKE_TEST_FULL=1 ;;
+      --full) export TEST_FULL=1 ;;
       --no-install) install=0 ;;
       --list) printf '%s\n' "${SECTIONS[@]}" "${FULL_SECTIONS[@]}" && exit 0 ;;
       --help | -h) usage && exit 0 ;;

@@ -25,7 +25,7 @@ import stunlib  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LOGS = os.environ.get("TEST_LOGS") or os.path.join(ROOT, "build", "logs")
-FULL = os.environ.get("TURNPIKE_TEST_FULL") == "1"
+FULL = os.environ.get("TEST_FULL") == "1"
 
 
 def binary():

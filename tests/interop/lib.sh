@@ -152,7 +152,7 @@ wait_cases() {
 }
 
 shortened() {  # WHAT USED WHOLE: the count to use
-  if [ "${TURNPIKE_TEST_FULL:-0}" = 1 ]; then
+  if [ "${TEST_FULL:-0}" = 1 ]; then
     echo "$3"
   else
     echo "short $1: $2 instead of $3" >&2

@@ -460,7 +460,7 @@ def instructions(folder, packets, *options):
 @case("metrics change the instructions of a relayed packet by less than one in a hundred")
 def instructions_per_packet():
     if not FULL:
-        raise Skip("only with TURNPIKE_TEST_FULL=1")
+        raise Skip("only with TEST_FULL=1")
     if not shutil.which("valgrind"):
         raise Skip("valgrind is not installed")
     few, many = 1000, 11000

@@ -30,7 +30,7 @@ TEST(LoopbackServer, AnswersWithinAHundredMillisecondsOfItsStart) {
 }
 
 TEST(LoopbackServer, StartsAndStopsManyTimesWithAClientEachTime) {
-  const char* wanted = std::getenv("TURNPIKE_START_CYCLES");
+  const char* wanted = std::getenv("TEST_START_CYCLES");
   const int cycles = wanted != nullptr ? std::atoi(wanted) : 25;
   for (int i = 0; i < cycles; ++i) {
     const LoopbackServer server;

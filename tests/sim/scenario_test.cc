@@ -9,7 +9,7 @@ namespace {
 
 // The seeds of a run: one of the environment's, or those given.
 std::vector<uint64_t> seeds(std::initializer_list<uint64_t> usual) {
-  const char* chosen = std::getenv("TURNPIKE_SIM_SEED");
+  const char* chosen = std::getenv("TEST_SIM_SEED");
   if (chosen != nullptr) return {std::strtoull(chosen, nullptr, 10)};
   return usual;
 }
@@ -19,7 +19,7 @@ World::Totals live(const WorldOptions& options, Duration time) {
   World world(options);
   world.run(time);
   world.settle();
-  EXPECT_EQ(world.violation(), "") << "TURNPIKE_SIM_SEED=" << options.seed;
+  EXPECT_EQ(world.violation(), "") << "TEST_SIM_SEED=" << options.seed;
   return world.totals();
 }
 
@@ -97,8 +97,8 @@ TEST(Trace, IsTheSameForTheSameSeed) {
 }
 
 TEST(Soak, KeepsEveryInvariantForADay) {
-  if (std::getenv("TURNPIKE_SIM_SOAK") == nullptr) {
-    GTEST_SKIP() << "a day takes minutes; set TURNPIKE_SIM_SOAK";
+  if (std::getenv("TEST_SIM_SOAK") == nullptr) {
+    GTEST_SKIP() << "a day takes minutes; set TEST_SIM_SOAK";
   }
   for (const uint64_t seed : seeds({101, 102, 103})) {
     live({.seed = seed, .pause_max = seconds(8)}, std::chrono::hours(24));
