@@ -55,10 +55,11 @@ keeps_secrets() {
   [ "$mode" = "700 600 " ]
 }
 
+silent() { ! "$ROOT/tests/interop/ping.py" 127.0.0.1 "$PORT"; }
+
 stops() {
   "$ROOT/etc/quickstart.sh" --stop || return 1
-  sleep 1
-  ! "$ROOT/tests/interop/ping.py" 127.0.0.1 "$PORT"
+  eventually silent
 }
 
 third_run() {
@@ -81,7 +82,7 @@ foreground() {
   wait "$script"
   status=$?
   cat "$WORK/out"
-  [ "$status" -eq 143 ] && sleep 1 && ! "$ROOT/tests/interop/ping.py" 127.0.0.1 "$PORT"
+  [ "$status" -eq 143 ] && eventually silent
 }
 
 wrong_option() {

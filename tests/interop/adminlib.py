@@ -5,10 +5,10 @@ import os
 import socket
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
+from harness import until  # noqa: E402,F401
 
 
 class Answer:
@@ -127,11 +127,3 @@ class ManagedServer(harness.Server):
             self.directory.cleanup()
             return
         super().__exit__(kind, *rest)
-
-
-def until(condition, what, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(what)
-        time.sleep(0.05)

@@ -8,12 +8,14 @@ The server is the command in TEST_SERVER (a default is looked for in build/). De
 stand-in: TEST_SERVER=turnserver. It fails the cases in which it differs from what we want.
 """
 
+import contextlib
 import os
 import random
 import re
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -51,17 +53,39 @@ def is_stand_in():
     return os.path.basename(server_command()[0]) == "turnserver"
 
 
+PORT_CLAIMS = "/tmp/turnpike-test-ports"
+
+
+def claim_port(port):
+    """Whether no other test that runs beside this one has it; until the end of this process none will. Two servers of
+    one user can share a port, so that a collision would not even be an error. lib.sh does the same."""
+    path = os.path.join(PORT_CLAIMS, str(port))
+    with contextlib.suppress(OSError):
+        os.mkdir(PORT_CLAIMS)
+        os.chmod(PORT_CLAIMS, 0o1777)
+    for _ in range(2):
+        try:
+            with open(path, "x", encoding="ascii") as claim:
+                claim.write("%d\n" % os.getpid())
+            return True
+        except FileExistsError:
+            with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as claim:
+                owner = int(claim.read())
+                if not os.path.exists("/proc/%d" % owner):
+                    os.unlink(path)
+    return False
+
+
 def free_port(host="127.0.0.1"):
     """Below the kernel's ephemeral range, so that no client socket takes it before the server does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         port = random.randrange(20000, 32000)
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind((host, port))
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                probes.enter_context(socket.socket(family, kind)).bind((host, port))
+            if claim_port(port):
                 return port
-            except OSError:
-                continue
 
 
 class Server:
@@ -103,22 +127,21 @@ class Server:
         return self
 
     def wait_until_ready(self):
-        deadline = time.monotonic() + 20
         with stunlib.Client(self.address) as client:
-            while time.monotonic() < deadline:
+            def answers():
                 if self.process.poll() is not None:
                     raise RuntimeError("the server ended with %d:\n%s" % (self.process.returncode, self.log_text()))
-                try:
-                    data = stunlib.build(stunlib.BINDING, stunlib.REQUEST, [])
-                    if client.ask(data, data[8:20], tries=1, timeout=0.1):
-                        return
-                except (stunlib.Timeout, ConnectionRefusedError):
-                    time.sleep(0.02)
-        raise RuntimeError("the server does not answer:\n" + self.log_text())
+                data = stunlib.build(stunlib.BINDING, stunlib.REQUEST, [])
+                with contextlib.suppress(stunlib.Timeout, ConnectionRefusedError):
+                    return client.ask(data, data[8:20], tries=1, timeout=0.1)
+            until(answers, lambda: "the server does not answer:\n" + self.log_text(), 20)
 
     def log_text(self):
         with open(self.log, "rb") as log:
             return log.read().decode("utf-8", "replace")
+
+    def wait_for_log(self, text, seconds=20, count=1):
+        until(lambda: self.log_text().count(text) >= count, "the log does not say " + text, seconds)
 
     def alive(self):
         return self.process.poll() is None
@@ -126,6 +149,9 @@ class Server:
     def rss_kib(self):
         with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.process.pid))
 
     def client(self, *arguments, **options):
         return stunlib.Client(self.address, *arguments, **options)
@@ -189,6 +215,34 @@ def one_of(got, wanted, what=""):
 def true(value, what):
     if not value:
         raise AssertionError(what)
+
+
+def until(condition, what, seconds=10, pause=0.02):
+    """Waits for a condition, and gives what it gave."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(what() if callable(what) else what)
+        time.sleep(pause)
+
+
+def until_read(connection):
+    """Waits until the program at the other end of an IPv4 connection on this host has taken all that was sent."""
+    def form(address):
+        return "%08X:%04X" % (struct.unpack("=I", socket.inet_aton(address[0]))[0], address[1])
+    ends = form(connection.getpeername()), form(connection.getsockname())
+
+    def taken():
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            for line in table:
+                fields = line.split()
+                if (fields[1], fields[2]) == ends:
+                    return int(fields[4].split(":")[1], 16) == 0
+        return True  # It has ended.
+    until(taken, "what was sent is not read", pause=0.0005)
 
 
 def run_one(script, name, function, arguments):

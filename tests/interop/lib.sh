@@ -5,6 +5,7 @@
 #   stop_server               ends it by its process id; false when it had died or stopped badly
 #   run_case NAME COMMAND...  runs a command (or function) with its output in a log: ok, FAIL, or skip (exit code 77)
 #   run_case_bg, wait_cases   the same, two at a time
+#   eventually COMMAND...     repeats a command until it succeeds, for ten seconds
 #   finish                    ends the script with the right exit code
 
 set -u
@@ -46,12 +47,21 @@ TURNPIKE=${TEST_SERVER% serve}
 
 is_stand_in() { [ "$(basename "${TEST_SERVER%% *}")" = turnserver ]; }
 
+# Whether no other test that runs beside this one has that port; see harness.py.
+claim_port() {
+  local claim=/tmp/turnpike-test-ports/$1
+  mkdir /tmp/turnpike-test-ports 2> /dev/null && chmod 1777 /tmp/turnpike-test-ports
+  (set -C && echo $$ > "$claim") 2> /dev/null && return 0
+  [ ! -e "/proc/$(cat "$claim" 2> /dev/null)" ] && rm -f "$claim" 2> /dev/null && (set -C && echo $$ > "$claim") 2> /dev/null
+}
+
 # Below the kernel's ephemeral range, so that no client socket takes it first.
 free_port() {
   local port
   while :; do
     port=$((20000 + RANDOM % 12000))
-    if ! grep -qi ":$(printf '%04X' "$port") " /proc/net/udp /proc/net/udp6 2> /dev/null; then
+    if ! grep -qi ":$(printf '%04X' "$port") " /proc/net/udp /proc/net/udp6 /proc/net/tcp /proc/net/tcp6 2> /dev/null &&
+      claim_port "$port"; then
       echo "$port"
       return
     fi
@@ -117,6 +127,17 @@ stop_server() {
     tail -n 200 "$SERVER_LOG"
     return 1
   fi
+}
+
+# Repeats a command for ten seconds until it succeeds.
+eventually() {
+  local tries
+  for tries in $(seq 200); do
+    "$@" && return 0
+    sleep 0.05
+  done
+  echo "not so after $tries tries: $*"
+  return 1
 }
 
 run_case() {

@@ -31,26 +31,27 @@ def frame_size(data):
 
 
 class StreamClient(stunlib.Client):
-    """A client over TCP, or over TLS when `tls` is an ssl.SSLContext."""
+    """A client over TCP, or over TLS when `tls` is an ssl.SSLContext; `connection` is one that exists already."""
 
-    def __init__(self, server, user=b"user", password=b"password", source=None, source_port=0, tls=None, host=None,
-                 receive_buffer=None):
-        self.socket = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_STREAM)
-        if receive_buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        if source or source_port:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind((source or "", source_port))
-        self.socket.settimeout(10)
-        self.socket.connect(server)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls is not None:
-            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
+    def __init__(self, server=None, user=b"user", password=b"password", connection=None, **options):
+        self.socket = connection or self.connected(server, **options)
         self.user, self.password = user, password
         self.realm = self.nonce = self.key = self.algorithms = None
         self.unread = []
         self.stream = b""
-        self.ended = False
+
+    @staticmethod
+    def connected(server, source=None, source_port=0, tls=None, host=None, receive_buffer=None):
+        connection = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_STREAM)
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source or source_port:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            connection.bind((source or "", source_port))
+        connection.settimeout(10)
+        connection.connect(server)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection if tls is None else tls.wrap_socket(connection, server_hostname=host)
 
     def send_raw(self, data):
         kind, length = struct.unpack("!HH", data[:4]) if len(data) >= 4 else (0, 0)
@@ -77,9 +78,7 @@ class StreamClient(stunlib.Client):
             frame = self.frame()
             if frame is not None or self.ended:
                 return frame
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return None
+            left = max(deadline - time.monotonic(), 0)
             if not (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
                 if not select.select([self.socket], [], [], left)[0]:
                     return None
@@ -96,9 +95,10 @@ class StreamClient(stunlib.Client):
             self.stream += data
 
     def answer_to(self, txid, timeout):
-        if self.ended:
+        answer = None if self.ended else super().answer_to(txid, timeout)
+        if answer is None and self.ended:
             raise stunlib.Timeout("the connection has ended")
-        return super().answer_to(txid, timeout)
+        return answer
 
     def is_closed_within(self, seconds):
         """Whether the server ends the connection; how long it took is in `lasted`."""

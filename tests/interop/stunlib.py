@@ -239,6 +239,8 @@ def connected_socket(server, source=None, source_port=0):
 class Client:
     """One five-tuple. Requests are repeated until they are answered; everything else that arrives is kept."""
 
+    ended = False  # Where there is a connection that can end.
+
     def __init__(self, server, user=b"user", password=b"password", source=None, source_port=0):
         self.socket = connected_socket(server, source, source_port)
         self.user, self.password = user, password
@@ -277,7 +279,7 @@ class Client:
             left = deadline - time.monotonic()
             data = self.receive_raw(left)
             if data is None:
-                if left <= 0:
+                if left <= 0 or self.ended:
                     return None
                 continue
             if len(data) >= 20 and data[8:20] == txid and data[0] & 0xC0 == 0:

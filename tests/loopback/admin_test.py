@@ -84,8 +84,7 @@ def rates(server):
         client.relayed()
         equal(client.bind_channel(0x4001, *peer.address).code, 0)
         server.admin.get("/v1/sessions")
-        time.sleep(1.1)
-        server.admin.get("/v1/sessions")
+        until(lambda: server.admin.get("/v1/sessions")["sessions"][0]["rates_over_ms"] >= 1000, "a first measurement")
         began = time.monotonic()
         for _ in range(100):
             client.send_raw(channel_data(0x4001, b"x" * 500))

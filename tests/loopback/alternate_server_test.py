@@ -3,14 +3,13 @@
 
 import os
 import socket
-import ssl
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from harness import Server, case, equal, free_port, main, true  # noqa: E402
+from harness import Server, case, equal, free_port, main, true, until  # noqa: E402
 import stunlib  # noqa: E402
-from stunlib import ALLOCATE, REQUESTED_TRANSPORT, UDP_TRANSPORT, Message  # noqa: E402
+from stunlib import ALLOCATE, REQUESTED_TRANSPORT, UDP_TRANSPORT  # noqa: E402
+from streamlib import StreamClient, trusting  # noqa: E402
 
 ALTERNATE_SERVER = 0x8023
 # A server that stopped is noticed within 6 s (at most 4 s to the next question, 2 s for its answer); slow machines have
@@ -39,14 +38,7 @@ def sent_to(server, host=None, **options):
 
 
 def eventually(ask, wanted, what):
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        got = ask()
-        if got == wanted:
-            return
-        if time.monotonic() > deadline:
-            raise AssertionError("%s: still %r, wanted %r" % (what, got, wanted))
-        time.sleep(0.2)
+    until(lambda: ask() == wanted, lambda: "%s: still %r, wanted %r" % (what, ask(), wanted), PATIENCE, 0.2)
 
 
 class Mortal(Server):
@@ -66,40 +58,8 @@ class Mortal(Server):
             super().__exit__(*what)
 
 
-class Stream(stunlib.Client):
-    """TURN over a connection, for as many answers as are asked for."""
-
-    def __init__(self, connection):
-        self.socket = connection
-        self.user, self.password = b"user", b"password"
-        self.realm = self.nonce = self.key = self.algorithms = None
-        self.unread = []
-
-    def receive_raw(self, timeout):
-        self.socket.settimeout(max(timeout, 0.01))
-        try:
-            head = self.exactly(20)
-            return head + self.exactly(int.from_bytes(head[2:4], "big"))
-        except socket.timeout:
-            return None
-
-    def exactly(self, size):
-        data = b""
-        while len(data) < size:
-            piece = self.socket.recv(size - len(data))
-            if not piece:
-                raise stunlib.Timeout("the server closed the connection")
-            data += piece
-        return data
-
-
 def stream_sent_to(server, tls):
-    connection = socket.create_connection(server.address, timeout=5)
-    if tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = context.wrap_socket(connection)
-    with Stream(connection) as client:
+    with StreamClient(server.address, tls=trusting() if tls else None) as client:
         answer = client.allocate()
         return alternate_in(answer) if answer.code else None
 
@@ -131,12 +91,11 @@ def black_hole():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
         hole.bind(("127.0.0.1", 0))
         with Server("--alternate-server=127.0.0.1:%d" % hole.getsockname()[1]) as server:
-            for _ in range(10):
+            hole.settimeout(10)
+            for _ in range(3):
+                data, _ = hole.recvfrom(2048)
+                true(len(data) <= 20, "a question has %d bytes" % len(data))
                 equal(sent_to(server), None, "where a client is sent")
-                time.sleep(0.3)
-            hole.settimeout(5)
-            data, _ = hole.recvfrom(2048)
-            true(len(data) <= 20, "a question has %d bytes" % len(data))
 
 
 @case("TCP clients are sent to who answers over TCP, UDP clients to who answers over UDP")
@@ -158,9 +117,7 @@ def tls():
             equal({stream_sent_to(server, True) for _ in range(4)}, {other.address}, "over TLS again")
             equal(stream_sent_to(server, False), None, "over TCP")
             equal(sent_to(server), None, "over UDP")
-            deadline = time.monotonic() + PATIENCE
-            while "transport=dtls" not in server.log_text() and time.monotonic() < deadline:
-                time.sleep(0.1)
+            server.wait_for_log("transport=dtls", PATIENCE)
             line = [one for one in server.log_text().splitlines() if "transport=dtls" in one]
             print(line)
             true(any("alternate_up" in one and ":%d" % other.port in one for one in line), "DTLS is asked too")

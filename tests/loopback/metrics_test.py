@@ -18,7 +18,7 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import harness  # noqa: E402
 import stunlib  # noqa: E402
-from harness import FULL, ROOT, Skip, case, equal, main, one_of, shortened, true  # noqa: E402
+from harness import FULL, ROOT, Skip, case, equal, main, one_of, shortened, true, until  # noqa: E402
 
 SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
@@ -62,13 +62,8 @@ class Metered(harness.Server):
         return self.samples().get((name, frozenset(labels.items())))
 
     def wait_for(self, wanted, name, **labels):
-        deadline = time.monotonic() + 5
-        while True:
-            value = self.value(name, **labels)
-            if value == wanted:
-                return
-            true(time.monotonic() < deadline, "%s%s is %s, not %s" % (name, labels, value, wanted))
-            time.sleep(0.05)
+        until(lambda: self.value(name, **labels) == wanted,
+              lambda: "%s%s is %s, not %s" % (name, labels, self.value(name, **labels), wanted), 5, 0.05)
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.metrics_port), timeout=5)
@@ -256,10 +251,7 @@ def certificate():
             true(9.9 < days_left() < 10.1, "%s days left" % days_left())
             make(20)
             server.process.send_signal(signal.SIGUSR2)
-            deadline = time.monotonic() + 5
-            while not 19.9 < days_left() < 20.1:
-                true(time.monotonic() < deadline, "the new certificate's date is not told")
-                time.sleep(0.05)
+            until(lambda: 19.9 < days_left() < 20.1, "the new certificate's date is not told", 5, 0.05)
 
 
 @case("draining is told")
@@ -589,15 +581,13 @@ def prometheus():
     with Metered("--prometheus-username-labels", "--prometheus-coturn-names") as server, Prometheus(server) as it:
         client, peer = relay_some(server, 20, 100)
         with client, peer:
-            until = time.monotonic() + seconds
-            while time.monotonic() < until:
+            stop_at = time.monotonic() + seconds
+            while time.monotonic() < stop_at:
                 client.send_raw(stunlib.channel_data(0x4000, b"x" * 100))
                 peer.take()
                 time.sleep(0.02)
-            deadline = time.monotonic() + 20
-            while it.number('turnpike_relayed_bytes_total{direction="to_peer"}') is None:
-                true(time.monotonic() < deadline, "nothing was scraped")
-                time.sleep(0.5)
+            until(lambda: it.number('turnpike_relayed_bytes_total{direction="to_peer"}') is not None,
+                  "nothing was scraped", 20, 0.5)
             equal(it.number('up{job="turnpike"}'), 1, "the target is up")
             true(it.number('turnpike_relayed_bytes_total{direction="to_peer"}') >= 2000, "bytes as scraped")
             equal(it.number("sum(turnpike_allocations)"), 1, "sessions as scraped")

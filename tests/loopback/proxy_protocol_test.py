@@ -3,7 +3,6 @@
 
 import ipaddress
 import os
-import select
 import socket
 import ssl
 import struct
@@ -11,9 +10,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from harness import Server, case, equal, free_port, main, true  # noqa: E402
-import stunlib  # noqa: E402
-from stunlib import BINDING, REQUEST, XOR_MAPPED_ADDRESS, Message, build  # noqa: E402
+from harness import Server, case, equal, free_port, main, true, until_read  # noqa: E402
+from stunlib import BINDING, REQUEST, XOR_MAPPED_ADDRESS, build  # noqa: E402
+from streamlib import StreamClient  # noqa: E402
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LOCAL, PROXY = 0x20, 0x21
@@ -52,34 +51,8 @@ class ProxyServer:
 SHARED = ProxyServer()
 
 
-class Stream(stunlib.Client):
-    """A client of TURN over a connection that exists already."""
-
-    def __init__(self, connection, **options):
-        self.socket = connection
-        self.user, self.password = options.get("user", b"user"), options.get("password", b"password")
-        self.realm = self.nonce = self.key = self.algorithms = None
-        self.unread, self.buffer = [], b""
-
-    def receive_raw(self, timeout):
-        deadline = time.monotonic() + max(timeout, 0)
-        while True:
-            if len(self.buffer) >= 20:
-                size = 20 + int.from_bytes(self.buffer[2:4], "big")
-                if len(self.buffer) >= size:
-                    frame, self.buffer = self.buffer[:size], self.buffer[size:]
-                    return frame
-            pending = isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()
-            if not pending and not select.select([self.socket], [], [], max(deadline - time.monotonic(), 0))[0]:
-                return None
-            data = self.socket.recv(65536)
-            if not data:
-                raise stunlib.Timeout("the server closed the connection")
-            self.buffer += data
-
-
 def mapped_over(connection):
-    with Stream(connection) as client:
+    with StreamClient(connection=connection) as client:
         return client.plain(BINDING).address(XOR_MAPPED_ADDRESS)
 
 
@@ -113,7 +86,7 @@ def together(proxy):
         with proxy.connect() as connection:
             data = build(BINDING, REQUEST, [])
             connection.sendall(header + data)
-            answer = Stream(connection).answer_to(data[8:20], 5)
+            answer = StreamClient(connection=connection).answer_to(data[8:20], 5)
             equal(answer and answer.address(XOR_MAPPED_ADDRESS), client, name)
 
 
@@ -127,11 +100,12 @@ def split(proxy):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.sendall((header + data)[:at])
             waiting.append((at, connection))
-        time.sleep(0.2)  # So that the first parts are read by themselves.
+        for _, connection in waiting:
+            until_read(connection)
         for at, connection in waiting:
             connection.sendall((header + data)[at:])
         for at, connection in waiting:
-            answer = Stream(connection).answer_to(data[8:20], 10)
+            answer = StreamClient(connection=connection).answer_to(data[8:20], 10)
             equal(answer and answer.address(XOR_MAPPED_ADDRESS), client, "%s, split at %d" % (name, at))
             connection.close()
 
@@ -143,7 +117,7 @@ def byte_by_byte(proxy):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in header:
             connection.sendall(bytes([byte]))
-            time.sleep(0.001)
+            until_read(connection)
         equal(mapped_over(connection), client, name)
 
 
@@ -174,11 +148,9 @@ def allocation(proxy):
     connection = proxy.connect()
     # From loopback, since only such a client is given a relayed address there.
     connection.sendall(v1(("127.0.0.77", 51234), FAR_V4[1]))
-    with Stream(connection) as client:
+    with StreamClient(connection=connection) as client:
         true(client.relayed()[1] > 0, "the relayed port")
-        deadline = time.monotonic() + 5
-        while "client=127.0.0.77:51234" not in proxy.server.log_text() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        proxy.server.wait_for_log("client=127.0.0.77:51234", 5)
         line = next((one for one in proxy.server.log_text().splitlines()
                      if "allocation_opened" in one and "127.0.0.77:51234" in one), "")
         print(line)
@@ -248,8 +220,7 @@ def late(proxy):
     connection = proxy.connect()
     connection.sendall(v1(*FAR_V4))
     equal(mapped_over(connection), FAR_V4[0], "somebody else meanwhile")
-    time.sleep(8)
-    true(not is_closed(slow[7], 0.1), "closed before its time")
+    true(not is_closed(slow[7], 8), "closed before its time")
     deadline = time.monotonic() + 12
     for connection in slow:
         true(is_closed(connection, deadline - time.monotonic()), "a connection without a header stays")

@@ -2,7 +2,6 @@
 """A configuration that is read again while the server runs."""
 
 import os
-import select
 import signal
 import socket
 import ssl
@@ -12,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 from adminlib import ManagedServer, until  # noqa: E402
-from harness import case, equal, free_port, main, shortened, true  # noqa: E402
+from harness import case, equal, main, shortened, true  # noqa: E402
 from stunlib import Peer, channel_data  # noqa: E402
 
 

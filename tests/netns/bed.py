@@ -14,7 +14,6 @@ import ipaddress
 import os
 import signal
 import subprocess
-import time
 
 PAIR = ("203.0.113.10", "203.0.113.11")
 SINGLE = "203.0.113.12"

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bed  # noqa: E402
 from bed import Bed, Nat  # noqa: E402
 from far_side import FarSide, discover, servers, turnpike  # noqa: E402
-from harness import case, equal, main, true  # noqa: E402
+from harness import case, equal, main, true, until  # noqa: E402
 
 
 class Watch:
@@ -40,6 +40,10 @@ class Watch:
             time.sleep(0.05)
         with open(self.hooks, encoding="utf-8") as file:
             return file.read().split()
+
+    def told(self):
+        with open(self.errors, encoding="utf-8") as file:
+            return file.read()
 
     def stop(self):
         self.program.send_signal(signal.SIGTERM)
@@ -86,15 +90,13 @@ def _():
         first = watch.line()
         for program in (server, ours):
             program.send_signal(signal.SIGSTOP)
-        time.sleep(8)
+        until(lambda: "turnpike discover:" in watch.told(), "the outage is not told", 30)
         for program in (server, ours):
             program.send_signal(signal.SIGCONT)
         equal(settled(watch, [first]), [first])
         watch.stop()
-        with open(watch.errors, encoding="utf-8") as file:
-            told = file.read()
+        told = watch.told()
         true(told.count("no server answered") + told.count("UDP is blocked") <= 2, told)
-        true("turnpike discover:" in told, told)
 
 
 @case("a restart with the same address runs no hook")

@@ -118,6 +118,21 @@ def integrity_size(server):
         equal(client.refresh(600).code, 437, "no allocation came of it")
 
 
+@case("a token of RFC 7635 is opened for nobody, whatever lengths it tells")
+def access_token(server):
+    token = 0x001B
+    with server.client() as client:
+        client.login()
+        for value in (b"", b"\xff\xff", b"\0\x0c" + bytes(12), b"\xff\xff" + bytes(1200), os.urandom(1000)):
+            answer = client.plain(ALLOCATE, [TRANSPORT, (token, value)])
+            equal(answer.code, 401, "a token of %d bytes from a stranger" % len(value))
+            bare = [(USERNAME, client.user), (REALM, client.realm), (NONCE, client.nonce), (token, value)]
+            for key in (value[2:22], bytes(20), b""):
+                one_of(client.allocate(names=bare, key=key).code, (401, 420), "a token of %d bytes" % len(value))
+            equal(client.allocate((token, value)).code, 420, "a token beside good credentials")
+        equal(client.refresh(600).code, 437, "no allocation came of it")
+
+
 @case("one wrong bit anywhere in the integrity is refused")
 def one_bit(server):
     with server.client() as client:

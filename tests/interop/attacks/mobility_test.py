@@ -5,10 +5,9 @@ import contextlib
 import os
 import struct
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Server, case, equal, main, true  # noqa: E402
+from harness import Server, case, equal, main, true, until  # noqa: E402
 from stunlib import (LIFETIME, MOBILITY_TICKET, REFRESH, XOR_RELAYED_ADDRESS, Peer, data_of)  # noqa: E402
 from streamlib import connect  # noqa: E402
 
@@ -107,10 +106,13 @@ def workers():
 @case("a client whose connection broke comes back with its ticket")
 def broken():
     with Server(*OPTIONS, "--user-quota=1", "--relay-threads=%d" % WORKERS) as server, Peer() as peer:
-        client = mobile(server, peer, "tcp")
+        client, is_stream = mobile(server, peer, "tcp"), True
         for transport in ("tcp", "tls", "udp", "tcp", "dtls", "udp"):
+            before = server.descriptors()
             client.close()
-            time.sleep(0.1)
+            if is_stream:
+                until(lambda held=before: server.descriptors() < held, "the server has not seen the end")
+            is_stream = transport in ("tcp", "tls")
             old, client = client, moved(server, client, transport)
             true(send_up(client, peer, b"back over " + transport.encode()), "data over %s" % transport)
             true(arrives(client, peer, b"and down", client.relay), "data to %s" % transport)

@@ -2,13 +2,15 @@
 """The server's own addresses as peers. Runs in a network namespace in which the host has public-looking addresses."""
 
 import os
+import socket
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import harness  # noqa: E402
-from harness import Server, Skip, case, equal, main, one_of, true  # noqa: E402
+from harness import Server, Skip, case, equal, main, one_of, true, until  # noqa: E402
 from stunlib import Peer, data_of  # noqa: E402
+from tcpturn import StreamClient  # noqa: E402
 
 OURS, BESIDE = "45.67.89.10", "45.67.89.11"
 ALLOWED = harness.in_network_namespace()
@@ -54,11 +56,7 @@ def later_address():
         equal(client.permit(("45.67.89.99", 9)).code, 0, "not ours yet")
         subprocess.run(["ip", "address", "add", "45.67.89.99/32", "dev", "lo"], check=True)
         try:
-            for _ in range(30):
-                if client.permit(("45.67.89.99", 9)).code == 403:
-                    return
-                harness.time.sleep(0.1)
-            raise AssertionError("still allowed after 3 s")
+            until(lambda: client.permit(("45.67.89.99", 9)).code == 403, "still allowed after 3 s", 3)
         finally:
             subprocess.run(["ip", "address", "del", "45.67.89.99/32", "dev", "lo"], check=True)
 
@@ -72,6 +70,47 @@ def own_listener():
         client.send_to(OURS, server.port, b"\0\1\0\0\x21\x12\xa4\x42abcdefghijkl")
         equal(client.drain(), [], "what the client got")
         true(client.take(0.2) is None, "an answer of the listener came back through the relay")
+
+
+@case("neither Connect nor a channel leads to the server's own metrics page, database or operators' API")
+def own_services():
+    metrics = harness.free_port(OURS)
+    with start("--prometheus", "--prometheus-address=" + OURS, "--prometheus-port=%d" % metrics) as server, \
+            server.client() as client, StreamClient(server.address) as stream, \
+            socket.create_server((OURS, 0)) as database:
+        socket.create_connection((OURS, metrics), 5).close()  # It is there.
+        client.relayed()
+        stream.relayed_tcp()
+        for port in (metrics, server.port, database.getsockname()[1]):
+            equal(stream.connect(OURS, port).code, 403, "Connect to port %d" % port)
+            equal(client.bind_channel(0x4000, OURS, port).code, 403, "ChannelBind to port %d" % port)
+        database.settimeout(0.3)
+        try:
+            database.accept()
+            raise AssertionError("the database was reached")
+        except TimeoutError:
+            pass
+
+
+@case("the broadcast address of the server's own network reaches nobody")
+def directed_broadcast():
+    if not ALLOWED:
+        raise Skip("network namespaces are not allowed here")
+    subprocess.run(["ip", "link", "add", "wide", "type", "veth", "peer", "name", "far"], check=True)
+    try:
+        subprocess.run(["ip", "address", "add", "45.67.91.10/24", "broadcast", "+", "dev", "wide"], check=True)
+        for end in ("wide", "far"):
+            subprocess.run(["ip", "link", "set", end, "up"], check=True)
+        with Server(host="45.67.91.10", relay=("45.67.91.10",)) as server, server.client() as client, \
+                Peer("0.0.0.0") as everybody:
+            client.relayed()
+            client.permit(("45.67.91.255", 0))
+            client.send_to("45.67.91.255", everybody.address[1], b"to all")
+            client.drain()
+            true(everybody.take(0.3)[0] is None, "a broadcast was sent")
+            equal(client.refresh(600).code, 0, "the allocation lives")
+    finally:
+        subprocess.run(["ip", "link", "del", "wide"], check=True)
 
 
 @case("allowed-peer-ip opens the address that it names")

@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import Server, case, equal, main, one_of, true  # noqa: E402
-from stunlib import (IPV6, REQUESTED_ADDRESS_FAMILY, Client, Peer)  # noqa: E402
+from stunlib import IPV6, REQUESTED_ADDRESS_FAMILY, Peer  # noqa: E402
 
 V6 = (REQUESTED_ADDRESS_FAMILY, bytes([IPV6, 0, 0, 0]))
 

@@ -144,13 +144,14 @@ def memory(_):
                     client.send_raw(data)
                     client.send_raw(b"\x40\0\0\4abcd")
         strangers(2000)
-        before = server.rss_kib()
+        before, descriptors = server.rss_kib(), server.descriptors()
         strangers(8000)
         with server.client() as client:
             client.plain(BINDING)
         grown = server.rss_kib() - before
         print("%d KiB more after 8,000 strangers" % grown)
         true(grown < 1024, "%d KiB more" % grown)
+        equal(server.descriptors(), descriptors, "descriptors")
 
 
 @case("one request draws one answer")

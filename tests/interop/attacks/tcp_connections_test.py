@@ -4,12 +4,11 @@
 import os
 import socket
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import harness  # noqa: E402
 import stunlib  # noqa: E402
-from harness import Server, Skip, case, equal, main, one_of, true  # noqa: E402
+from harness import Server, Skip, case, equal, main, one_of, true, until  # noqa: E402
 from tcpturn import CONNECTION_ID, Listener, StreamClient, is_closed, is_turned_away, knock, read_exactly  # noqa: E402
 
 OPTIONS = ("--allow-loopback-peers", "--relay-threads=2", "--max-tcp-connections-per-allocation=8")
@@ -19,15 +18,9 @@ def control(server, **options):
     return StreamClient(server.address, **options)
 
 
-def descriptors(server):
-    return len(os.listdir("/proc/%d/fd" % server.process.pid))
-
-
 def settles_at(server, wanted, what):
-    deadline = time.monotonic() + 20
-    while descriptors(server) > wanted and time.monotonic() < deadline:
-        time.sleep(0.1)
-    true(descriptors(server) <= wanted, "%s: %d descriptors instead of %d" % (what, descriptors(server), wanted))
+    until(lambda: server.descriptors() <= wanted,
+          lambda: "%s: %d descriptors instead of %d" % (what, server.descriptors(), wanted), 20)
 
 
 @case("Connect does not reach the host, its networks, or what only looks like something else")
@@ -88,7 +81,7 @@ def guesses(server):
 def strangers(server):
     with control(server) as client:
         relayed = client.relayed_tcp()
-        before = descriptors(server)
+        before = server.descriptors()
         for _ in range(harness.shortened("connections of strangers", 200, 2000)):
             true(is_turned_away(relayed), "a stranger is closed at once")
         settles_at(server, before, "after the strangers")
@@ -120,7 +113,7 @@ def never_bound(server):
     with control(server) as client, Listener() as service:
         relayed = client.relayed_tcp()
         client.permit(("127.0.0.1", 0))
-        before = descriptors(server)
+        before = server.descriptors()
         client.connection_id(*service.address)
         with service.accept() as far, socket.create_connection(relayed, timeout=10) as caller:
             connection_id, _ = client.attempt()
@@ -166,7 +159,7 @@ def slow_readers(_):
 
 @case("clients that leave in the middle leave nothing behind")
 def deserters(server):
-    settled = descriptors(server)
+    settled = server.descriptors()
     for round_number in range(harness.shortened("deserters", 20, 200)):
         with Listener() as service:
             client = control(server, tls=round_number % 2 == 1)

@@ -3,6 +3,7 @@
 
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -156,15 +157,8 @@ def tickets():
             again, session = reused(server, context, session)
             equal(again, True, "second connection")
             server.process.send_signal(signal.SIGHUP)
-            wait_for_log(server, "certificates_reloaded")
+            server.wait_for_log("certificates_reloaded")
             equal(reused(server, context, session)[0], True, "connection after a reload")
-
-
-def wait_for_log(server, text, seconds=20, count=1):
-    deadline = time.monotonic() + seconds
-    while server.log_text().count(text) < count:
-        true(time.monotonic() < deadline, "the log does not say " + text)
-        time.sleep(0.05)
 
 
 @case("with CA-file a client must show a certificate of that authority")
@@ -209,15 +203,15 @@ def renewed():
             equal(name_of(s_client(server.address)[0]), names[0], "at first")
             put(made[1])
             server.process.send_signal(signal.SIGHUP)
-            wait_for_log(server, "certificates_reloaded")
+            server.wait_for_log("certificates_reloaded")
             equal(name_of(s_client(server.address)[0]), names[1], "after SIGHUP")
             put(made[2])
-            wait_for_log(server, "certificates_reloaded", count=2)
+            server.wait_for_log("certificates_reloaded", count=2)
             equal(name_of(s_client(server.address)[0]), names[2], "after a while")
             with open(certificate, "w", encoding="ascii") as broken:
                 broken.write("no certificate\n")
             server.process.send_signal(signal.SIGHUP)
-            wait_for_log(server, "certificates_not_reloaded")
+            server.wait_for_log("certificates_not_reloaded")
             true(certificate in server.log_text(), "the log does not name the file")
             equal(name_of(s_client(server.address)[0]), names[2], "after a broken file")
             for client, relay in zip(sessions, relays):
@@ -338,17 +332,21 @@ def renegotiation():
     with Server(*OPTIONS) as server:
         process = subprocess.Popen(["openssl", "s_client", "-tls1_2", "-connect", "%s:%d" % server.address],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text = b""
         try:
-            time.sleep(1)
-            process.stdin.write(b"R\n")
-            process.stdin.flush()
-            time.sleep(1)
+            for wanted in (b"Extended master secret", b"RENEGOTIATING", b"no renegotiation"):
+                while wanted not in text:
+                    ready = select.select([process.stdout], [], [], 10)[0]
+                    more = os.read(process.stdout.fileno(), 65536) if ready else b""
+                    true(more, "s_client does not say %r: %r" % (wanted, text[-500:]))
+                    text += more
+                if wanted == b"Extended master secret":  # The handshake is over.
+                    process.stdin.write(b"R\n")
+                    process.stdin.flush()
         finally:
             process.stdin.close()
-            text = process.stdout.read().decode("utf-8", "replace")
+            process.stdout.close()
             process.wait(10)
-        true("RENEGOTIATING" in text, "the client did not try: " + text[-500:])
-        true("no renegotiation" in text, "it was not refused: " + text[-500:])
         equal(server.client().plain(BINDING).code, 0, "Binding afterwards")
 
 
