@@ -8,7 +8,7 @@ LOGS=$ROOT/build/logs
 # The sections in their order, what they need built, and after how many seconds they count as hanging.
 SECTIONS=(format unit memory tidy vectors sim corpus tsan fuzz loopback interop attacks netns browser docker quickstart lint)
 FULL_SECTIONS=(bare-root)
-declare -A NEEDS=([unit]=asan [memory]=release [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=fuzz
+declare -A NEEDS=([unit]=asan [memory]=release [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=asan
   [loopback]="asan release" [interop]=asan [attacks]="asan release" [netns]="asan release" [browser]=asan
   [quickstart]=release)
 declare -A LIMIT=([format]=120 [unit]=600 [memory]=120 [tidy]=120 [vectors]=120 [sim]=600 [corpus]=300 [tsan]=600 [fuzz]=600
@@ -37,7 +37,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev 
   libexpected-dev libboost-program-options-dev prometheus-cpp-dev nlohmann-json3-dev libgtest-dev libgmock-dev)
 TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
   iproute2 nftables conntrack util-linux procps git stun-client stun-server chromium firefox-esr libnss3-tools
-  buildah podman runc containernetworking-plugins iptables debootstrap python3-yaml prometheus valgrind)
+  buildah podman runc containernetworking-plugins iptables debootstrap python3-yaml prometheus valgrind llvm)
 
 usage() {
   cat << END
@@ -121,6 +121,12 @@ configure_and_build() {  # CONFIGURATION
   # The optimiser of g++ 12 warns about the standard library itself, so the release has no -Werror.
   [ "$1" = release ] && strict=OFF
   options+=(-DTURNPIKE_UNITY=ON -DTURNPIKE_WERROR=$strict)
+  # What a quickstart in the same folder left may have them off.
+  [ "$1" = fuzz ] || options+=(-DTURNPIKE_TESTS=ON)
+  # The short run fuzzes from the build that it has anyway.
+  if [ "$1" = asan ]; then full && options+=(-DTURNPIKE_FUZZ=OFF) || options+=(-DTURNPIKE_FUZZ=ON); fi
+  # A compiler cache serves precompiled heads only when told that their times don't matter.
+  export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   # Enough for the lines of a stack trace, and quicker to build.
   case $1 in asan | tsan) options+=(-DCMAKE_CXX_FLAGS_DEBUG=-g1) ;; esac
   cmake --preset "$1" "${options[@]}" || return 1
@@ -251,12 +257,13 @@ cxx_files() {
 section_format() {
   have clang-format || { echo "skip format: clang-format is not installed" && return; }
   local file
+  # Many files a call, since starting the program is what takes time; those it complains of stand in its output.
+  cxx_files | xargs -P 2 -n 50 clang-format --dry-run -Werror > "$LOGS/format.log" 2>&1
   cxx_files | while read -r file; do
-    if clang-format --dry-run -Werror "$file" > "$LOGS/format.log" 2>&1; then
-      echo "ok format: $file"
+    if grep -q "^$file:" "$LOGS/format.log"; then
+      echo "FAIL format: $file (log: $LOGS/format.log)"
     else
-      cp "$LOGS/format.log" "$LOGS/format-${file//\//-}.log"
-      echo "FAIL format: $file (log: $LOGS/format-${file//\//-}.log)"
+      echo "ok format: $file"
     fi
   done
 }
@@ -302,8 +309,10 @@ section_fuzz() {
     fi
     rm -rf "$work"
   }
-  for target in build/fuzz/bin/fuzz_*; do
-    [ -x "$target" ] || continue
+  local folder=build/asan
+  full && folder=build/fuzz
+  for target in tests/fuzz/*_target.cc; do
+    target=$folder/bin/fuzz_$(basename "$target" _target.cc)
     while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
     fuzz_one "$target" &
   done
@@ -469,6 +478,7 @@ main() {
     chosen=("${SECTIONS[@]}")
     full && chosen+=("${FULL_SECTIONS[@]}")
   fi
+  full && NEEDS[fuzz]=fuzz
   mkdir -p "$LOGS" && : > "$TOTAL"
   if [ "$install" -eq 1 ] && ! install_packages; then
     echo "tests/run.sh: the packages could not be installed (see $LOGS/packages.log); trying without" >&2

@@ -3,10 +3,27 @@
 #include <cstdlib>
 #include <new>
 
+#include "support/sanitized.h"
+
+// Hooks see what C code takes with malloc, too.
+#if TURNPIKE_CLANG_TSAN
+#include <sanitizer/allocator_interface.h>
+#endif
+
 namespace {
 
 thread_local uint64_t news = 0;
 thread_local uint64_t deletes = 0;
+
+#if TURNPIKE_CLANG_TSAN
+
+[[maybe_unused]] const int hooked = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, size_t) { ++news; },
+    [](const volatile void* memory) { deletes += memory != nullptr ? 1 : 0; });
+
+}  // namespace
+
+#else
 
 void* allocate(size_t size) {
   ++news;
@@ -81,6 +98,8 @@ void operator delete(void* memory, size_t, std::align_val_t) noexcept {
 void operator delete[](void* memory, size_t, std::align_val_t) noexcept {
   release(memory);
 }
+
+#endif
 
 namespace turnpike::testing {
 

@@ -55,6 +55,7 @@ const std::vector<HeaderPlace>& header_places() {
       "tests/netns/",       "tests/unit/net/", "tests/unit/relay/",
       "tests/unit/server/", "tests/unit/cli/", "bench/"};
   static const std::vector<HeaderPlace> all = {
+      {"sanitizer/", {"tests/support/"}},
       {"spdlog/", {"src/base/log.cc"}},
       {"fmt/",
        {"src/base/", "src/net/", "src/auth/store/", "src/config/", "src/server/", "src/cli/",

@@ -123,7 +123,7 @@ INSTANTIATE_TEST_SUITE_P(Reasons, Dropped,
 TEST_P(Dropped, CostsThatMessageOnly) {
   const ScopedSendFault fault(
       [](const msghdr& message) { return message.msg_iov->iov_len == 101 ? GetParam().error : 0; });
-  for (size_t size : {100, 101, 102}) add(out_, in_.local(), numbered(size, size));
+  for (const size_t size : {100U, 101U, 102U}) add(out_, in_.local(), numbered(size, size));
   send();
   EXPECT_EQ(received(3), (std::vector<std::string>{numbered(100, 100), numbered(102, 102)}));
   EXPECT_EQ((counters().*GetParam().counter).get(), 1U);

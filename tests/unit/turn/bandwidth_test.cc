@@ -122,7 +122,8 @@ TEST_F(CapacityTest, LetsABurstOfAFifthOfASecondThrough) {
 
 // Five, two and one: workers that took what there is would give the last one five times as much.
 TEST_F(CapacityTest, GivesEightGreedySessionsOnUnevenWorkersTheSame) {
-  for (const size_t worker : {0, 0, 0, 0, 0, 1, 1, 2}) sessions_.push_back({worker, 1'000'000});
+  for (const size_t worker : {0U, 0U, 0U, 0U, 0U, 1U, 1U, 2U})
+    sessions_.push_back({worker, 1'000'000});
   run(seconds(1));
   const auto got = shares(seconds(5));
   EXPECT_GE(sum(got), 5 * kRate * 95 / 100);

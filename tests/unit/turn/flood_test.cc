@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "support/sanitized.h"
 
 namespace turnpike::turn {
 namespace {
@@ -14,11 +15,7 @@ using testing::CoreClient;
 using testing::CoreDriver;
 
 // A sanitizer keeps freed memory for a while.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
+constexpr bool kSanitized = TURNPIKE_SANITIZED != 0;
 
 size_t resident_kib() {
   std::ifstream status("/proc/self/status");

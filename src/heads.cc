@@ -1,0 +1,1 @@
+// Belongs to the target that precompiles heads, which needs a source.
