@@ -11,8 +11,8 @@ namespace {
 
 namespace po = boost::program_options;
 
-CommandSyntax syntax_for(const std::string& verb, const std::string& synopsis,
-                         const std::string& about, const std::string& positional) {
+CommandSyntax control_syntax(const std::string& verb, const std::string& synopsis,
+                             const std::string& about, const std::string& positional) {
   CommandSyntax syntax{.name = "turnpike " + verb,
                        .synopsis = synopsis,
                        .about = about,
@@ -45,7 +45,7 @@ void print_list(const char* title, const Json& answer, const char* name) {
 }  // namespace
 
 int status(Arguments arguments) {
-  CommandSyntax syntax = syntax_for(
+  CommandSyntax syntax = control_syntax(
       "status", "[OPTION ...]",
       "Tells how a running server is. Ends with 0 when it serves, with 1 when it can't be asked.",
       "");
@@ -65,11 +65,11 @@ int status(Arguments arguments) {
 }
 
 int kill(Arguments arguments) {
-  CommandSyntax syntax =
-      syntax_for("kill", "[ID] [OPTION ...]",
-                 "Ends sessions of a running server: one by its id (see `turnpike sessions`), or "
-                 "all of a user,\nof an address or of a range. The clients may come back.",
-                 "id");
+  CommandSyntax syntax = control_syntax(
+      "kill", "[ID] [OPTION ...]",
+      "Ends sessions of a running server: one by its id (see `turnpike sessions`), or "
+      "all of a user,\nof an address or of a range. The clients may come back.",
+      "id");
   const std::string command = syntax.name;
   syntax.options.add_options()("id", po::value<std::string>(), "the session, same as ID")(
       "user,u", po::value<std::string>(), "all sessions of this user")(
@@ -103,11 +103,11 @@ int kill(Arguments arguments) {
 }
 
 int drain(Arguments arguments) {
-  CommandSyntax syntax =
-      syntax_for("drain", "[OPTION ...]",
-                 "Makes a running server refuse new allocations; it ends when no session is left, "
-                 "or when the\ntimeout is over. There is no way back but a restart.",
-                 "");
+  CommandSyntax syntax = control_syntax(
+      "drain", "[OPTION ...]",
+      "Makes a running server refuse new allocations; it ends when no session is left, "
+      "or when the\ntimeout is over. There is no way back but a restart.",
+      "");
   const std::string command = syntax.name;
   syntax.options.add_options()("timeout", po::value<uint64_t>(),
                                "end after so many seconds at the latest (default: no limit)");
@@ -127,7 +127,7 @@ int drain(Arguments arguments) {
 }
 
 int reload(Arguments arguments) {
-  CommandSyntax syntax = syntax_for(
+  CommandSyntax syntax = control_syntax(
       "reload", "[OPTION ...]",
       "Makes a running server read its configuration again. A bad one is refused whole, and the "
       "old one\nstays in force: exit code 1. What takes effect only at the next start is named.",
@@ -155,10 +155,10 @@ int reload(Arguments arguments) {
 
 int log_level(Arguments arguments) {
   CommandSyntax syntax =
-      syntax_for("log-level", "[LEVEL] [OPTION ...]",
-                 "Tells the log level of a running server, or sets it until the next reload or "
-                 "start: debug, info,\nwarning, error or off.",
-                 "level");
+      control_syntax("log-level", "[LEVEL] [OPTION ...]",
+                     "Tells the log level of a running server, or sets it until the next reload or "
+                     "start: debug, info,\nwarning, error or off.",
+                     "level");
   const std::string command = syntax.name;
   syntax.options.add_options()("level", po::value<std::string>(), "the new level, same as LEVEL");
   const ParsedOptions options = parse_options(std::move(syntax), arguments);

@@ -15,13 +15,13 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kCommand = "turnpike credentials";
+constexpr const char* kCredentialsCommand = "turnpike credentials";
 constexpr int64_t kDefaultTtlSeconds = int64_t{24} * 60 * 60;
 constexpr int64_t kMaxTtlSeconds = int64_t{10} * 366 * 24 * 60 * 60;
 
 CommandSyntax credentials_syntax() {
   CommandSyntax syntax{
-      .name = kCommand,
+      .name = kCredentialsCommand,
       .synopsis = "--host HOST --user USER [OPTION ...]",
       .about =
           "Prints what a WebRTC page needs to use the server: the iceServers array, the whole "
@@ -96,7 +96,7 @@ Result<std::string, std::string> turns_problem(const ParsedOptions& options, con
   return "the certificate is not for '" + host.text + "'";
 }
 
-std::optional<std::string> take_server(const ParsedOptions& options, IceServer& server) {
+std::optional<std::string> take_public_server(const ParsedOptions& options, IceServer& server) {
   if (!options.has("host"))
     return "--host is missing: under which name do clients reach the server?";
   const auto host = UriHost::parse(options.text("host"));
@@ -115,7 +115,7 @@ std::optional<std::string> take_server(const ParsedOptions& options, IceServer& 
   if (problem->empty()) return {};
   if (!server.udp && !server.tcp) return "no turns: URL: " + *problem;
   server.tls_port.reset();
-  std::fprintf(stderr, "%s: no turns: URL: %s\n", kCommand, problem->c_str());
+  std::fprintf(stderr, "%s: no turns: URL: %s\n", kCredentialsCommand, problem->c_str());
   return {};
 }
 
@@ -165,11 +165,14 @@ int credentials(Arguments arguments) {
   if (options.exit_code) return *options.exit_code;
   const auto print = find_format(options.text("format"));
   if (print == nullptr) {
-    return fail(kCommand, "--format takes array, configuration or environment", kExitUsage);
+    return fail(kCredentialsCommand, "--format takes array, configuration or environment",
+                kExitUsage);
   }
   IceServer server;
-  if (auto problem = take_server(options, server)) return fail(kCommand, *problem, kExitUsage);
-  if (auto problem = take_user(options, server)) return fail(kCommand, *problem, kExitUsage);
+  if (auto problem = take_public_server(options, server))
+    return fail(kCredentialsCommand, *problem, kExitUsage);
+  if (auto problem = take_user(options, server))
+    return fail(kCredentialsCommand, *problem, kExitUsage);
   std::fputs(print(server).c_str(), stdout);
   return kExitOk;
 }

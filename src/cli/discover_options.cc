@@ -7,7 +7,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kAbout =
+constexpr const char* kAboutDiscover =
     "Asks STUN servers which public address and port a local port has. The answer alone goes to\n"
     "standard output, everything else to standard error. An address counts when two servers at\n"
     "different addresses agree on it. SERVER_IP and SERVER_PUBLIC_PORT in the environment go over\n"
@@ -19,10 +19,10 @@ constexpr const char* kAbout =
     "Exit codes: 0 found, 2 wrong options, 3 UDP is blocked, 4 no server reached, 5 the port is\n"
     "in use and can't be shared, 6 the NAT is symmetric, 7 only one server answered, 1 other.";
 
-CommandSyntax make_syntax() {
+CommandSyntax discover_syntax() {
   CommandSyntax syntax{.name = kDiscoverCommand,
                        .synopsis = "[--port PORT] [OPTION ...]",
-                       .about = kAbout,
+                       .about = kAboutDiscover,
                        .options = po::options_description("Options"),
                        .positional = {}};
   add_nat_options(syntax.options);
@@ -54,7 +54,7 @@ Problem take_publishing(const ParsedOptions& given, DiscoverOptions& options) {
   return {};
 }
 
-Problem take_options(const ParsedOptions& given, DiscoverOptions& options) {
+Problem take_all(const ParsedOptions& given, DiscoverOptions& options) {
   if (auto problem = take_nat_options(given, options.discovery)) return problem;
   if (auto problem = take_publishing(given, options)) return problem;
   int64_t timeout = 8;
@@ -80,10 +80,10 @@ const char* environment(const char* name) {
 }  // namespace
 
 Result<DiscoverOptions, int> parse_discover_options(Arguments arguments) {
-  const ParsedOptions given = parse_options(make_syntax(), arguments);
+  const ParsedOptions given = parse_options(discover_syntax(), arguments);
   if (given.exit_code) return unexpected(*given.exit_code);
   DiscoverOptions options;
-  if (const auto problem = take_options(given, options)) {
+  if (const auto problem = take_all(given, options)) {
     return unexpected(fail(kDiscoverCommand, *problem + "; see --help", kExitUsage));
   }
   return options;

@@ -35,7 +35,7 @@ CommandSyntax doctor_syntax() {
   return syntax;
 }
 
-std::string_view word_of(Severity severity) {
+std::string_view severity_word(Severity severity) {
   switch (severity) {
     case Severity::fine:
       return "ok";
@@ -64,7 +64,7 @@ void examine_configuration(const config::LoadResult& loaded, Diagnosis& findings
 
 void print_findings(const Diagnosis& findings) {
   for (const Finding& finding : findings) {
-    std::printf("%-8s %s\n", std::string(word_of(finding.severity)).c_str(),
+    std::printf("%-8s %s\n", std::string(severity_word(finding.severity)).c_str(),
                 printable_text(finding.what).c_str());
     if (!finding.advice.empty()) std::printf("         -> %s\n", finding.advice.c_str());
   }
@@ -73,10 +73,11 @@ void print_findings(const Diagnosis& findings) {
 void print_findings_as_json(const Diagnosis& findings) {
   Json list = Json::array();
   for (const Finding& finding : findings) {
-    list.push_back({{"severity",
-                     finding.severity == Severity::problem ? "problem" : word_of(finding.severity)},
-                    {"what", finding.what},
-                    {"advice", finding.advice}});
+    list.push_back(
+        {{"severity",
+          finding.severity == Severity::problem ? "problem" : severity_word(finding.severity)},
+         {"what", finding.what},
+         {"advice", finding.advice}});
   }
   std::printf("%s\n", list.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }

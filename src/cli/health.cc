@@ -14,7 +14,7 @@
 namespace turnpike::cli {
 namespace {
 
-constexpr const char* kCommand = "turnpike health";
+constexpr const char* kHealthCommand = "turnpike health";
 constexpr milliseconds kPatience{3000};
 
 constexpr const char* kHealthUsage =
@@ -66,10 +66,10 @@ Result<std::optional<std::string>, std::string> take_like_process(Words& argumen
 int health(Arguments given) {
   Words arguments(given.begin(), given.end());
   const auto process = take_like_process(arguments);
-  if (!process) return fail(kCommand, process.error(), kExitUsage);
+  if (!process) return fail(kHealthCommand, process.error(), kExitUsage);
   if (*process) {
     const auto options = options_of_process(**process);
-    if (!options) return fail(kCommand, options.error());
+    if (!options) return fail(kHealthCommand, options.error());
     arguments.insert(arguments.begin(), options->begin(), options->end());
   }
   const config::LoadResult loaded = config::load(arguments, config::system_environment());
@@ -77,9 +77,9 @@ int health(Arguments given) {
     std::fputs(kHealthUsage, stdout);
     return kExitOk;
   }
-  if (!loaded.ok()) return fail(kCommand, loaded.errors.front().to_string(), kExitUsage);
+  if (!loaded.ok()) return fail(kHealthCommand, loaded.errors.front().to_string(), kExitUsage);
   const auto verdict = check_health(loaded.config, kPatience);
-  if (!verdict) return fail(kCommand, verdict.error());
+  if (!verdict) return fail(kHealthCommand, verdict.error());
   std::printf("%s\n", verdict->c_str());
   return kExitOk;
 }

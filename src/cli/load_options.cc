@@ -21,7 +21,7 @@ std::string_view name(Transport transport) {
 
 constexpr std::array kDirections = {Direction::up, Direction::down, Direction::echo};
 
-constexpr const char* kAbout =
+constexpr const char* kAboutLoad =
     "Loads a TURN server with many clients and measures what it makes of it.\n"
     "  voice    50 datagrams of 172 bytes a second and client, echoed by the peer\n"
     "  video    30 bursts of 10 datagrams of 1100 bytes a second and client, to the peer\n"
@@ -47,7 +47,7 @@ CommandSyntax load_syntax() {
   CommandSyntax syntax{
       .name = kLoadCommand,
       .synopsis = "--host HOST --user USER --password PASSWORD --shape SHAPE [OPTION ...]",
-      .about = kAbout,
+      .about = kAboutLoad,
       .options = po::options_description("Options"),
       .positional = "uri"};
   add_target_options(syntax.options);
@@ -168,7 +168,7 @@ Problem take_transport(const ParsedOptions& given, LoadOptions& options) {
   return {};
 }
 
-Problem take_options(const ParsedOptions& given, LoadOptions& options) {
+Problem take_load(const ParsedOptions& given, LoadOptions& options) {
   if (auto problem = take_word(given, "shape", kShapes, options.shape)) return problem;
   set_traffic(options);
   if (auto problem = take_word(given, "direction", kDirections, options.direction)) return problem;
@@ -272,7 +272,7 @@ Result<LoadOptions, int> parse_load_options(Arguments arguments) {
   const ParsedOptions given = parse_options(load_syntax(), arguments);
   if (given.exit_code) return unexpected(*given.exit_code);
   LoadOptions options;
-  if (const auto problem = take_options(given, options)) {
+  if (const auto problem = take_load(given, options)) {
     return unexpected(fail(kLoadCommand, *problem + "; see --help", kExitUsage));
   }
   return options;

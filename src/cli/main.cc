@@ -45,7 +45,7 @@ void print_usage(std::FILE* out) {
   std::fprintf(out, "\n`turnpike COMMAND --help` tells more; `turnpike --version` the version.\n");
 }
 
-int run(std::span<const std::string> arguments) {
+int run_command(std::span<const std::string> arguments) {
   if (arguments.empty()) {
     print_usage(stderr);
     return kExitUsage;
@@ -73,7 +73,7 @@ int run(std::span<const std::string> arguments) {
 int main(int argc, char** argv) {
   try {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
-    return turnpike::cli::run(arguments);
+    return turnpike::cli::run_command(arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "turnpike: %s\n", error.what());
     return turnpike::cli::kExitFailure;

@@ -11,19 +11,19 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kCommand = "turnpike nat";
+constexpr const char* kNatCommand = "turnpike nat";
 
-constexpr const char* kAbout =
+constexpr const char* kAboutNat =
     "Tests how the NAT in the way maps ports and filters what comes in (RFC 5780), names it by\n"
     "RFC 3489 and as NAT0 to NAT4, and says what to do about it. Filtering takes a server with\n"
     "two addresses. With --port a port is tested that was forwarded on the router.\n\n"
     "Exit codes: 0 tested, whatever came out, 2 wrong options, 3 UDP is blocked, 4 no server\n"
     "reached, 5 the port is in use and can't be shared, 7 neither axis could be told, 1 other.";
 
-CommandSyntax make_syntax() {
-  CommandSyntax syntax{.name = kCommand,
+CommandSyntax nat_syntax() {
+  CommandSyntax syntax{.name = kNatCommand,
                        .synopsis = "--server HOST[:PORT] [OPTION ...]",
-                       .about = kAbout,
+                       .about = kAboutNat,
                        .options = po::options_description("Options"),
                        .positional = {}};
   add_nat_options(syntax.options);
@@ -36,7 +36,7 @@ CommandSyntax make_syntax() {
   return syntax;
 }
 
-Problem take_options(const ParsedOptions& given, client::NatProbeOptions& options) {
+Problem take_tests(const ParsedOptions& given, client::NatProbeOptions& options) {
   if (auto problem = take_nat_options(given, options.where)) return problem;
   int64_t lifetime = 0;
   if (auto problem = take_number(given, "lifetime", 5, 1200, lifetime)) return problem;
@@ -72,18 +72,18 @@ int fail_port(const client::NatReport& report, const client::NatProbeOptions& op
   told.verdict = report.problem->code == EADDRINUSE ? client::DiscoveryVerdict::port_in_use
                                                     : client::DiscoveryVerdict::not_allowed;
   const DiscoverProblem problem = explain(told, options.where);
-  std::fprintf(stderr, "%s: %s\n%s\n", kCommand, problem.what.c_str(), problem.advice.c_str());
+  std::fprintf(stderr, "%s: %s\n%s\n", kNatCommand, problem.what.c_str(), problem.advice.c_str());
   return static_cast<int>(problem.exit_code);
 }
 
 }  // namespace
 
 int nat(Arguments arguments) {
-  const ParsedOptions given = parse_options(make_syntax(), arguments);
+  const ParsedOptions given = parse_options(nat_syntax(), arguments);
   if (given.exit_code) return *given.exit_code;
   client::NatProbeOptions options;
-  if (const auto problem = take_options(given, options)) {
-    return fail(kCommand, *problem + "; see --help", kExitUsage);
+  if (const auto problem = take_tests(given, options)) {
+    return fail(kNatCommand, *problem + "; see --help", kExitUsage);
   }
   net::EventLoop loop;
   RandomSource random;

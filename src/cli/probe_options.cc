@@ -28,7 +28,7 @@ CommandSyntax probe_syntax() {
   return syntax;
 }
 
-Problem take_options(const ParsedOptions& given, ProbeOptions& options) {
+Problem take_probe(const ParsedOptions& given, ProbeOptions& options) {
   int64_t count = 10;
   int64_t timeout = 5;
   int64_t echo = 0;
@@ -62,7 +62,7 @@ Result<ProbeOptions, int> parse_probe_options(Arguments arguments) {
   const ParsedOptions given = parse_options(probe_syntax(), arguments);
   if (given.exit_code) return unexpected(*given.exit_code);
   ProbeOptions options;
-  if (const auto problem = take_options(given, options)) {
+  if (const auto problem = take_probe(given, options)) {
     return unexpected(fail(kProbeCommand, *problem + "; see --help", kExitUsage));
   }
   return options;

@@ -47,7 +47,7 @@ std::optional<Spread> spread_of(const Samples& samples) {
   return Spread{in_ms(sorted.front()), in_ms(sorted[sorted.size() / 2]), in_ms(sorted.back())};
 }
 
-const char* word_of(ProbeCheck::State state) {
+const char* state_word(ProbeCheck::State state) {
   switch (state) {
     case ProbeCheck::State::not_run:
       return "not run";
@@ -64,7 +64,7 @@ const char* word_of(ProbeCheck::State state) {
 void print_check(const ProbeCheck& check) {
   const auto spread = spread_of(check.samples);
   const bool more = spread || !check.detail.empty();
-  std::printf(more ? "%-26s %-10s" : "%-26s %s", check.title.c_str(), word_of(check.state));
+  std::printf(more ? "%-26s %-10s" : "%-26s %s", check.title.c_str(), state_word(check.state));
   if (spread) {
     std::printf("%zu of %u, min %.2f median %.2f max %.2f ms", check.samples.times.size(),
                 check.samples.tried, spread->min, spread->median, spread->max);
@@ -84,7 +84,7 @@ std::string json_number(double value) {
 
 std::string json_check(const ProbeCheck& check) {
   std::string out = "{\"test\": " + json_string(check.title) +
-                    ", \"result\": " + json_string(word_of(check.state));
+                    ", \"result\": " + json_string(state_word(check.state));
   if (check.samples.tried > 0) {
     out += ", \"tried\": " + std::to_string(check.samples.tried) +
            ", \"answered\": " + std::to_string(check.samples.times.size());

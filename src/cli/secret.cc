@@ -15,7 +15,8 @@ namespace po = boost::program_options;
 using auth::PutResult;
 using auth::UserDatabase;
 
-CommandSyntax syntax_for(const std::string& verb, const std::string& about, Generation generation) {
+CommandSyntax secret_syntax(const std::string& verb, const std::string& about,
+                            Generation generation) {
   CommandSyntax syntax{.name = "turnpike secret " + verb,
                        .synopsis = "[SECRET] [OPTION ...]",
                        .about = about,
@@ -28,7 +29,7 @@ CommandSyntax syntax_for(const std::string& verb, const std::string& about, Gene
 }
 
 int add_secret(Arguments arguments) {
-  CommandSyntax syntax = syntax_for(
+  CommandSyntax syntax = secret_syntax(
       "add",
       "Adds a shared secret for time-limited users. Several may be in force, so that one "
       "can be replaced\nwithout a gap. The database is made if there is none.",
@@ -55,8 +56,8 @@ int add_secret(Arguments arguments) {
 
 int remove_secret(Arguments arguments) {
   CommandSyntax syntax =
-      syntax_for("remove", "Removes a shared secret: what was made with it is no longer good.",
-                 Generation::not_offered);
+      secret_syntax("remove", "Removes a shared secret: what was made with it is no longer good.",
+                    Generation::not_offered);
   const std::string command = syntax.name;
   const ParsedOptions options = parse_options(std::move(syntax), arguments);
   if (options.exit_code) return *options.exit_code;

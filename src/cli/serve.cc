@@ -99,7 +99,7 @@ int say(const std::string& error) {
   return kExitFailure;
 }
 
-int run(config::LoadResult loaded, std::function<config::LoadResult()> load) {
+int run_server(config::LoadResult loaded, std::function<config::LoadResult()> load) {
   // Scripts written for coturn send all of these; none may end us while we are still starting.
   for (const int signal : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(signal, SIG_IGN);
   raise_descriptor_limit();
@@ -159,7 +159,7 @@ int serve(Arguments arguments) {
   }
   log_all(loaded.infos, LogLevel::info);
   log_all(loaded.warnings, LogLevel::warning);
-  return run(std::move(loaded), load);
+  return run_server(std::move(loaded), load);
 }
 
 }  // namespace turnpike::cli

@@ -24,7 +24,7 @@ using auth::UserKeys;
 
 constexpr const char* kRealmDefault = "the only realm with users, else turnpike";
 
-CommandSyntax syntax_for(const std::string& verb, const std::string& about) {
+CommandSyntax user_syntax(const std::string& verb, const std::string& about) {
   CommandSyntax syntax{.name = "turnpike user " + verb,
                        .synopsis = "NAME [OPTION ...]",
                        .about = about,
@@ -48,9 +48,9 @@ Result<std::string, std::string> user_name(const ParsedOptions& options) {
 
 int add_user(Arguments arguments) {
   CommandSyntax syntax =
-      syntax_for("add",
-                 "Adds a user to the database, or gives an existing one a new password. A running "
-                 "server notices\nwithin a second. The database is made if there is none.");
+      user_syntax("add",
+                  "Adds a user to the database, or gives an existing one a new password. A running "
+                  "server notices\nwithin a second. The database is made if there is none.");
   const std::string command = syntax.name;
   add_password_options(syntax.options, "password", Generation::offered);
   const ParsedOptions options = parse_options(std::move(syntax), arguments);
@@ -87,10 +87,10 @@ int kill_sessions_of(const std::string& name, const std::string& realm, const Ad
 
 int remove_user(Arguments arguments) {
   CommandSyntax syntax =
-      syntax_for("remove",
-                 "Removes a user from the database. A running server notices within a second; the "
-                 "user's sessions\nend when they would have to be refreshed, or at once with "
-                 "--kill.");
+      user_syntax("remove",
+                  "Removes a user from the database. A running server notices within a second; the "
+                  "user's sessions\nend when they would have to be refreshed, or at once with "
+                  "--kill.");
   const std::string command = syntax.name;
   add_socket_option(syntax.options);
   syntax.options.add_options()("kill", "end the user's sessions on the running server, too");
@@ -185,9 +185,9 @@ int list_user(Arguments arguments) {
 
 int key(Arguments arguments) {
   CommandSyntax syntax =
-      syntax_for("key",
-                 "Prints the keys that a name, realm and password make: the MD5 key as `--user "
-                 "NAME:0xKEY` takes it,\nand below it the SHA-256 key. Nothing is stored.");
+      user_syntax("key",
+                  "Prints the keys that a name, realm and password make: the MD5 key as `--user "
+                  "NAME:0xKEY` takes it,\nand below it the SHA-256 key. Nothing is stored.");
   const std::string command = syntax.name;
   add_password_options(syntax.options, "password", Generation::not_offered);
   const ParsedOptions options = parse_options(std::move(syntax), arguments);

@@ -15,7 +15,7 @@ namespace {
 namespace po = boost::program_options;
 using auth::UserDatabase;
 
-constexpr const char* kCommand = "turnpike user limit";
+constexpr const char* kUserLimitCommand = "turnpike user limit";
 
 enum class Unit : uint8_t { bytes_per_s, allocations };
 struct Limit {
@@ -26,8 +26,8 @@ constexpr std::array kLimits = {Limit{"max-bps", Unit::bytes_per_s},
                                 Limit{"user-quota", Unit::allocations},
                                 Limit{"total-quota", Unit::allocations}};
 
-CommandSyntax make_syntax() {
-  CommandSyntax syntax{.name = kCommand,
+CommandSyntax limit_syntax() {
+  CommandSyntax syntax{.name = kUserLimitCommand,
                        .synopsis = "[NAME] [OPTION ...]",
                        .about =
                            "Sets limits for one user or, without a name, for a realm, instead of "
@@ -86,7 +86,7 @@ std::string described(const auth::StoredOption& stored) {
 int show(UserDatabase& database, const std::string& realm, const std::string& name,
          const std::string& path) {
   const auto stored = database.options(realm, name);
-  if (!stored) return fail(kCommand, database_message(path, stored.error()));
+  if (!stored) return fail(kUserLimitCommand, database_message(path, stored.error()));
   if (stored->empty()) std::printf("no limits but those of the configuration\n");
   for (const auth::StoredOption& each : *stored) {
     std::printf("%s: %s\n", each.option.c_str(), described(each).c_str());
@@ -97,36 +97,37 @@ int show(UserDatabase& database, const std::string& realm, const std::string& na
 }  // namespace
 
 int limit_user(Arguments arguments) {
-  const ParsedOptions options = parse_options(make_syntax(), arguments);
+  const ParsedOptions options = parse_options(limit_syntax(), arguments);
   if (options.exit_code) return *options.exit_code;
-  if (auto problem = realm_problem(options)) return fail(kCommand, *problem, kExitUsage);
+  if (auto problem = realm_problem(options)) return fail(kUserLimitCommand, *problem, kExitUsage);
   const std::string name = options.has("user") ? options.text("user") : std::string();
   if (options.has("user")) {
     if (auto problem = problem_with(name, "name", auth::kMaxUsernameSize)) {
-      return fail(kCommand, *problem, kExitUsage);
+      return fail(kUserLimitCommand, *problem, kExitUsage);
     }
     if (options.has("total-quota")) {
-      return fail(kCommand, "total-quota is of a realm; leave the name out", kExitUsage);
+      return fail(kUserLimitCommand, "total-quota is of a realm; leave the name out", kExitUsage);
     }
   }
   const auto changes = read_changes(options);
-  if (!changes) return fail(kCommand, changes.error(), kExitUsage);
+  if (!changes) return fail(kUserLimitCommand, changes.error(), kExitUsage);
   const auto realm = choose_realm(options);
-  if (!realm) return fail(kCommand, realm.error());
+  if (!realm) return fail(kUserLimitCommand, realm.error());
   const auto how = changes->empty() ? UserDatabase::Open::read_only : UserDatabase::Open::existing;
   auto database = open_userdb(options, how);
-  if (!database) return fail(kCommand, database.error());
+  if (!database) return fail(kUserLimitCommand, database.error());
   const std::string path = userdb_path(options).value_or("");
   if (!name.empty()) {
     const auto exists = database->has_user(*realm, name);
-    if (!exists) return fail(kCommand, database_message(path, exists.error()));
+    if (!exists) return fail(kUserLimitCommand, database_message(path, exists.error()));
     if (!*exists) {
-      return fail(kCommand, "there is no user '" + name + "' in realm '" + *realm + "' of " + path);
+      return fail(kUserLimitCommand,
+                  "there is no user '" + name + "' in realm '" + *realm + "' of " + path);
     }
   }
   for (const Change& change : *changes) {
     const auto set = database->set_option(*realm, name, change.option, change.value);
-    if (!set) return fail(kCommand, database_message(path, set.error()));
+    if (!set) return fail(kUserLimitCommand, database_message(path, set.error()));
   }
   return show(*database, *realm, name, path);
 }

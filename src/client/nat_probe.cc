@@ -3,7 +3,7 @@
 namespace turnpike::client {
 namespace {
 
-constexpr size_t kAddressesOfOneName = 2;
+constexpr size_t kAddressesOfOneServer = 2;
 constexpr Duration kTcpProbePatience = seconds(2);
 
 }  // namespace
@@ -35,7 +35,7 @@ void NatProbe::on_resolved(const ServerName& server, const net::Resolver::Addres
     notes_.push_back(server.to_string() + ": " + addresses.error());
   } else {
     for (const Ip& ip : *addresses) {
-      if (ip.family() != report_.family || used == kAddressesOfOneName) continue;
+      if (ip.family() != report_.family || used == kAddressesOfOneServer) continue;
       ++used;
       servers_.push_back({ip, server.port});
     }

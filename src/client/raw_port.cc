@@ -7,7 +7,7 @@
 namespace turnpike::client {
 namespace {
 
-constexpr int kMaxDatagrams = 256;
+constexpr int kMaxCopies = 256;
 
 class RawPort final : public ProbePort {
  public:
@@ -30,7 +30,7 @@ class RawPort final : public ProbePort {
 
  private:
   void on_readable() {
-    for (int i = 0; i < kMaxDatagrams; ++i) {
+    for (int i = 0; i < kMaxCopies; ++i) {
       const net::RawUdp::Received received = socket_.receive(buffer_);
       if (received.error != 0) return;
       if (received.for_us) events_.on_packet(received.from, received.payload);

@@ -129,7 +129,7 @@ std::vector<po::option> parse_all(std::vector<std::string> arguments,
   }
 }
 
-void add_unknown(const po::option& parsed, std::vector<Problem>& errors) {
+void add_unknown_word(const po::option& parsed, std::vector<Problem>& errors) {
   const std::string& name = parsed.string_key;
   Problem problem = problem_at(kTyped, "unknown option '" + printable(name) + "'");
   problem.suggestion = nearest_option(name);
@@ -164,7 +164,7 @@ std::vector<Setting> parse_command_line(std::span<const std::string> arguments,
     }
     after_unknown = parsed.unregistered;
     if (parsed.unregistered) {
-      add_unknown(parsed, errors);
+      add_unknown_word(parsed, errors);
     } else {
       settings.push_back(to_setting(parsed));
     }

@@ -12,7 +12,7 @@
 namespace turnpike::net {
 namespace {
 
-void set_option(const Fd& fd, int level, int name, int value) {
+void tune(const Fd& fd, int level, int name, int value) {
   // A tuning that the kernel refuses costs speed, not correctness.
   static_cast<void>(setsockopt(fd.get(), level, name, &value, sizeof(value)));
 }
@@ -42,9 +42,9 @@ Result<Fd, SysError> listen_tcp(const Endpoint& local, ReusePort reuse_port) {
   Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const std::string what = "listen on " + local.to_string() + " (TCP)";
   if (!fd) return unexpected(last_error(what));
-  set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (reuse_port == ReusePort::yes) set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (family == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  tune(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (reuse_port == ReusePort::yes) tune(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (family == AF_INET6) tune(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   SockAddr address{};
   const socklen_t size = to_sockaddr(local, address);
   if (::bind(fd.get(), &address.any, size) != 0) return unexpected(last_error(what));
@@ -57,7 +57,7 @@ Result<Fd, SysError> begin_tcp_connection(const Endpoint& remote) {
   Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const std::string what = "connect to " + remote.to_string();
   if (!fd) return unexpected(last_error(what));
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  tune(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   SockAddr address{};
   const socklen_t size = to_sockaddr(remote, address);
   if (::connect(fd.get(), &address.any, size) != 0 && errno != EINPROGRESS) {
@@ -76,7 +76,7 @@ Result<AcceptedStream, AcceptError> accept_tcp(const Fd& listener) {
         errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
     return unexpected(exhausted ? AcceptError::no_descriptors : AcceptError::try_next);
   }
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  tune(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   AcceptedStream accepted;
   accepted.peer = from_sockaddr(peer);
   accepted.local = own_address(fd);

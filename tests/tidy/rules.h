@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,10 @@ Findings check_words(std::string_view path, std::string_view text);
 // Byte views as members, shared pointers to what can change, naked new and delete, the form of a
 // header, left-over marks and paths of one machine.
 Findings check_forms(std::string_view path, std::string_view text);
+
+// Names that the anonymous namespaces of two .cc files of one module define: they compile for as
+// long as the two fall into different batches. `tree` is paths and texts.
+std::vector<std::string> check_hidden_names(const std::map<std::string, std::string>& tree);
 
 // Whether a CMakeLists.txt of the same folder or of one above names the file.
 bool is_listed(std::string_view file_name, std::string_view cmake_text);

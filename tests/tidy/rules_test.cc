@@ -12,6 +12,7 @@
 namespace turnpike::tidy {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -72,6 +73,48 @@ TEST(Scopes, CountTheLinesOfAFunction) {
   ASSERT_EQ(scopes.functions.size(), 1U);
   EXPECT_EQ(scopes.functions[0].line, 1U);
   EXPECT_EQ(scopes.functions[0].lines, 5U);
+}
+
+TEST(Scopes, NameWhatAnonymousNamespacesDefine) {
+  const Scopes scopes = read_scopes(R"(
+int outside = 0;
+namespace a {
+namespace {
+constexpr std::array kTable = {1, 2};
+constexpr char kName[] = "x";
+using Map = std::map<int, int>;
+using std::string;
+struct Box {
+  int member = 0;
+};
+enum class Colour : uint8_t { red };
+std::function<void(int)> made(int argument = 3) { int local = 0; }
+[[nodiscard]] bool declared();
+bool operator==(const Box& a, const Box& b) { return true; }
+void Other::member() {}
+template <class T>
+void generic(T t) {}
+static_assert(true);
+}  // namespace
+void visible() {}
+}
+)");
+  std::vector<std::string> names;
+  for (const HiddenName& hidden : scopes.hidden) names.push_back(hidden.name);
+  EXPECT_THAT(
+      names, ElementsAre("kTable", "kName", "Map", "Box", "Colour", "made", "declared", "generic"));
+}
+
+TEST(HiddenNames, AreOfOneFileOfAModule) {
+  const std::string code = "namespace {\nconstexpr int kMost = 1;\n}\n";
+  EXPECT_THAT(
+      check_hidden_names({{"src/turn/a.cc", code}, {"src/turn/b.cc", code}}),
+      ElementsAre(AllOf(HasSubstr("src/turn/b.cc:2: kMost"), HasSubstr("src/turn/a.cc:2"))));
+  EXPECT_THAT(check_hidden_names({{"src/turn/a.cc", code}, {"src/stun/b.cc", code}}), IsEmpty());
+  EXPECT_THAT(check_hidden_names({{"src/turn/a.cc", code + code}}), IsEmpty());
+  EXPECT_THAT(check_hidden_names({{"tests/a.cc", code}, {"tests/b.cc", code}}), IsEmpty());
+  EXPECT_THAT(check_hidden_names({{"src/turn/a.cc", code}, {"src/turn/b.cc", "int kMost = 1;"}}),
+              IsEmpty());
 }
 
 TEST(Includes, ArrowsPointDownOnly) {

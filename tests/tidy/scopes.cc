@@ -106,6 +106,47 @@ std::string class_name_of(std::string_view head) {
   return std::string(head.substr(start));
 }
 
+bool begins_with_word(std::string_view text, std::string_view word) {
+  return text.starts_with(word) && (text.size() == word.size() || !is_name_char(text[word.size()]));
+}
+
+// Where the name that is declared ends: at a parenthesis, an initialiser or a bracket, but at none
+// within the arguments of a template or an attribute.
+size_t end_of_declared_name(std::string_view head) {
+  int depth = 0;
+  for (size_t at = 0; at < head.size(); ++at) {
+    const char c = head[at];
+    if (depth == 0 && (c == '(' || c == '=' || c == '{' || c == '[')) return at;
+    if (c == '<') ++depth;
+    if (c == '>') --depth;
+  }
+  return head.size();
+}
+
+// What `head` declares for the scope around it; empty: nothing that has a name of its own there.
+std::string declared_name(std::string_view head) {
+  for (size_t end = head.find("]]"); head.starts_with("[[") && end != std::string_view::npos;
+       end = head.find("]]")) {
+    head = trimmed(head.substr(end + 2));
+  }
+  const bool none = begins_with_word(head, "namespace") ||
+                    begins_with_word(head, "static_assert") || has_word(head, "operator") ||
+                    begins_with_word(head, "using namespace");
+  if (none) return {};
+  if (begins_with_word(head, "using") && head.find('=') == std::string_view::npos) return {};
+  const bool parenthesis = head.find('(') != std::string_view::npos;
+  for (const std::string_view word : {"class", "struct", "union", "enum"}) {
+    if (begins_with_word(head, word) && !parenthesis && head.find('=') == std::string_view::npos) {
+      return class_name_of(head.substr(0, head.find('{')));
+    }
+  }
+  const std::string_view before = trimmed(head.substr(0, end_of_declared_name(head)));
+  size_t start = before.size();
+  while (start > 0 && is_name_char(before[start - 1])) --start;
+  const bool qualified = before.substr(0, start).ends_with("::");
+  return qualified ? std::string() : std::string(before.substr(start));
+}
+
 struct Open {
   Kind kind;
   std::string head;
@@ -136,9 +177,26 @@ class Reader {
  private:
   [[nodiscard]] Kind around() const { return open_.empty() ? Kind::space : open_.back().kind; }
 
+  // Directly in an anonymous namespace, or in a named one within it.
+  [[nodiscard]] bool hidden() const {
+    bool anonymous = false;
+    for (const Open& open : open_) {
+      if (open.kind != Kind::space) return false;
+      anonymous = anonymous || open.head == "namespace";
+    }
+    return anonymous;
+  }
+
+  void note_hidden(std::string_view head) {
+    if (!hidden()) return;
+    std::string name = declared_name(head);
+    if (!name.empty()) found_.hidden.push_back({std::move(name), line_});
+  }
+
   void open() {
     const std::string head(cleaned(head_));
     const Kind kind = kind_of(head, around());
+    if (kind == Kind::type || kind == Kind::function) note_hidden(head);
     open_.push_back({kind, kind == Kind::initialiser ? head_ : head, line_});
     head_.clear();
   }
@@ -160,6 +218,7 @@ class Reader {
     if (around() == Kind::type && !declaration.empty()) {
       found_.members.push_back({class_name_of(open_.back().head), std::string(declaration), line_});
     }
+    note_hidden(declaration);
     head_.clear();
   }
 

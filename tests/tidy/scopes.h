@@ -1,5 +1,5 @@
-// Which declarations are members of a class, and how long functions are: read from the braces,
-// which is enough for code that clang-format has laid out.
+// Which declarations are members of a class, how long functions are, and what anonymous namespaces
+// define: read from the braces, which is enough for code that clang-format has laid out.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +21,16 @@ struct Function {
   size_t lines;  // From the head's last line to the closing brace.
 };
 
+// Defined in an anonymous namespace: a type, a function, a variable or an alias.
+struct HiddenName {
+  std::string name;
+  size_t line;
+};
+
 struct Scopes {
   std::vector<Member> members;
   std::vector<Function> functions;
+  std::vector<HiddenName> hidden;
 };
 
 // `text` is a whole source file.

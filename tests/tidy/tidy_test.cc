@@ -67,6 +67,10 @@ TEST(Tidy, EveryFileFollowsTheRules) {
   }
 }
 
+TEST(Tidy, NoNameIsHiddenTwiceInAModule) {
+  for (const std::string& finding : check_hidden_names(tree())) ADD_FAILURE() << finding;
+}
+
 // The build file of the folder itself, or of one above it with the path from there.
 bool is_built(const std::string& path) {
   std::string folder = path;
