@@ -56,6 +56,15 @@ std::optional<ByteView> hello_random_of(ByteView datagram) {
   return random;
 }
 
+// What a protected record has at least: explicit nonce and tag of an AEAD cipher (RFC 5288 section
+// 3, RFC 6655 section 3, RFC 7905 section 2). Others are checked by OpenSSL itself.
+uint8_t least_protected_size(const SSL* ssl) {
+  const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl);
+  if (cipher == nullptr || SSL_CIPHER_is_aead(cipher) == 0) return 0;
+  const std::string_view name = SSL_CIPHER_get_name(cipher);
+  return name.find("CHACHA20") != name.npos || name.ends_with("CCM8") ? 16 : 24;
+}
+
 // For OpenSSL's own timer: more than an hour, so that it never fires in a handshake. See the class
 // comment.
 unsigned int never(SSL* /*ssl*/, unsigned int /*last*/) {
@@ -95,6 +104,7 @@ ByteView DtlsChannel::feed(ByteView& datagram, ByteSpan room, Instant now, Datag
   const ByteView given = std::exchange(datagram, {});
   if (state_ == TlsState::closed || state_ == TlsState::failed) return {};
   if (state_ == TlsState::handshaking && !passes_handshake_filter(given)) return {};
+  if (state_ == TlsState::open && !passes_length_filter(given)) return {};
   take_buffers();
   const DatagramCall call(ssl_.get(), given, out);
   if (state_ == TlsState::handshaking) shake_hands(now, out);
@@ -112,6 +122,7 @@ void DtlsChannel::shake_hands(Instant now, const DatagramList& out) {
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     state_ = TlsState::open;
+    least_protected_size_ = least_protected_size(ssl_.get());
     flight_.reset();
     return;
   }
@@ -142,10 +153,13 @@ bool DtlsChannel::passes_handshake_filter(ByteView datagram) {
   // Records of the next epoch that come early are kept by OpenSSL, 17 KiB each. A client's own are
   // few: its Finished and copies of it.
   constexpr uint8_t kEarlyDatagramsMax = 8;
+  // No cipher is agreed on yet. A Finished is longer with any of them.
+  constexpr size_t kLeastEarlySize = 24;
   WireReader reader(datagram);
   bool early = false;
   while (const auto record = read_record(reader)) {
     if (record->epoch > 0) {
+      if (record->body.size() < kLeastEarlySize) return false;
       early = true;
       continue;
     }
@@ -156,6 +170,17 @@ bool DtlsChannel::passes_handshake_filter(ByteView datagram) {
   if (!early) return true;
   if (early_datagrams_ == kEarlyDatagramsMax) return false;
   ++early_datagrams_;
+  return true;
+}
+
+bool DtlsChannel::passes_length_filter(ByteView datagram) const {
+  // RFC 6347 section 4.1.2.7: an invalid record is dropped and the association goes on.
+  // OpenSSL 3.0.19 ends it when the record is too short to hold what its cipher adds, and anybody
+  // could send such a one.
+  WireReader reader(datagram);
+  while (const auto record = read_record(reader)) {
+    if (record->epoch > 0 && record->body.size() < least_protected_size_) return false;
+  }
   return true;
 }
 

@@ -90,6 +90,8 @@ class DtlsChannel {
   void remember_flight(Instant now, const DatagramList& out, size_t first);
   // False for what could only do harm while records are not protected yet.
   bool passes_handshake_filter(ByteView datagram);
+  // False for what is too short to be protected, which OpenSSL must not see.
+  [[nodiscard]] bool passes_length_filter(ByteView datagram) const;
   void take_buffers();
   void fail(std::string_view reason);
   void fail_or_wait(int result);
@@ -100,6 +102,7 @@ class DtlsChannel {
   std::string_view failure_;
   HelloRandom hello_random_;
   uint8_t early_datagrams_ = 0;
+  uint8_t least_protected_size_ = 0;
   bool buffers_released_ = false;
   TlsState state_ = TlsState::handshaking;
 };

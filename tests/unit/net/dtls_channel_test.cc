@@ -473,6 +473,18 @@ TEST_F(DtlsTest, EarlyRecordsOfTheNextEpochAreFewAndDoNotHarm) {
   EXPECT_EQ(server->state(), TlsState::handshaking);
 }
 
+TEST_F(DtlsTest, AnEarlyRecordTooShortToBeProtectedDoesNotEndTheHandshake) {
+  const Datagrams flight = offer(second_hello(client));
+  feed(plain_record(22, {1, 2, 3}, 1));
+  for (const Bytes& datagram : flight) {
+    for (const Bytes& answer : step(client, datagram)) {
+      for (const Bytes& last : feed(answer)) step(client, last);
+    }
+  }
+  EXPECT_EQ(server->state(), TlsState::open);
+  EXPECT_TRUE(client.is_open());
+}
+
 TEST_F(DtlsTest, WritesAndReadsAfterBuffersWereReleased) {
   open();
   for (int i = 0; i < 3; ++i) {
