@@ -5,18 +5,22 @@ cd "$(dirname "$0")/.." || exit 1
 ROOT=$PWD
 LOGS=$ROOT/build/logs
 
-# The sections in their order, what they need built, and after how many seconds they count as hanging.
-SECTIONS=(format unit memory tidy vectors sim corpus tsan fuzz loopback interop attacks netns browser docker quickstart lint)
+# The sections in their order, what they need built, and after how many seconds they count as hanging. Those of the background only compute:
+# they and the builds that come later run at the lowest priority beside the others, most of which wait for the network. The last ones measure,
+# when nothing else runs.
+SECTIONS=(format unit tidy vectors interop browser netns docker loopback attacks tsan quickstart sim corpus fuzz lint memory)
+BACKGROUND=" sim corpus fuzz lint "
+MEASURING=" memory bare-root "
 FULL_SECTIONS=(bare-root)
-declare -A NEEDS=([unit]=asan [memory]=release [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=asan
+declare -A NEEDS=([unit]=asan [memory]="asan release" [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=asan
   [loopback]="asan release" [interop]=asan [attacks]="asan release" [netns]="asan release" [browser]=asan
-  [quickstart]=release)
-declare -A LIMIT=([format]=120 [unit]=600 [memory]=120 [tidy]=120 [vectors]=120 [sim]=600 [corpus]=300 [tsan]=600 [fuzz]=600
-  [loopback]=900 [interop]=600 [attacks]=900 [netns]=1800 [browser]=600 [docker]=2400 [quickstart]=900 [lint]=900 [bare-root]=5400)
+  [docker]=release [quickstart]=release)
+declare -A LIMIT=([format]=120 [unit]=600 [memory]=400 [tidy]=120 [vectors]=120 [sim]=1200 [corpus]=900 [tsan]=600 [fuzz]=1200
+  [loopback]=900 [interop]=600 [attacks]=900 [netns]=1800 [browser]=600 [docker]=2400 [quickstart]=900 [lint]=1500 [bare-root]=5400)
 declare -A ABOUT=(
   [format]="clang-format on every C++ file"
   [unit]="unit tests, under ASAN and UBSAN"
-  [memory]="what connections and strangers cost in memory, without sanitizers"
+  [memory]="what connections and strangers cost in memory and time: by themselves, and without sanitizers where memory counts"
   [tidy]="the rules of the source tree: includes, banned calls, lists of files"
   [vectors]="the sample messages of the RFCs and the IANA registries, under ASAN and UBSAN"
   [sim]="the simulation in virtual time, under ASAN and UBSAN"
@@ -140,16 +144,12 @@ configure_and_build() {  # CONFIGURATION
 
 build() {  # CONFIGURATION: reported as a case
   local log=$LOGS/build-$1.log began=$SECONDS
-  # In the background, since a shell that waits for a foreground command heeds no signal.
-  timeout -k 10 2400 bash "$0" --build "$1" > "$log" 2>&1 < /dev/null &
-  BUILD=$!
-  if wait "$BUILD"; then
+  if timeout -k 10 2400 bash "$0" --build "$1" > "$log" 2>&1 < /dev/null; then
     echo "ok build: $1"
     echo "   ($((SECONDS - began)) s)"
   else
     echo "FAIL build: $1 (log: $log)"
     grep -E -A 5 'error:|^FAILED:|CMake Error' "$log" | head -n 30
-    return 1
   fi
 }
 
@@ -231,6 +231,17 @@ run_scripts() {  # SCRIPT...
   done | run_lines
 }
 
+# They belong to the section `memory`.
+MEASURING_SCRIPTS=(tests/loopback/idle_clients_test.py tests/interop/attacks/flood_test.py)
+
+run_scripts_of() {  # FOLDER
+  local script others=()
+  for script in "$1"/*_test.sh "$1"/*_test.py; do
+    case " ${MEASURING_SCRIPTS[*]} " in *" $script "*) ;; *) others+=("$script") ;; esac
+  done
+  run_scripts "${others[@]}"
+}
+
 use_server() {  # CONFIGURATION
   export TEST_SERVER="$ROOT/build/$1/bin/turnpike serve" TEST_LOGS=$LOGS
   [ -x "$ROOT/build/release/bin/turnpike" ] &&
@@ -269,7 +280,12 @@ section_format() {
 }
 
 section_unit() { run_folder asan unit; }
-section_memory() { list_tests release | awk '$1 == "net_memory_test" { print $1, $3 }' | run_lines; }
+section_memory() {
+  list_tests release | awk '$1 == "net_memory_test" { print $1, $3 }' | run_lines
+  use_server asan
+  local script
+  for script in "${MEASURING_SCRIPTS[@]}"; do run_scripts "$script"; done
+}
 section_tidy() { run_folder asan tidy; }
 section_vectors() { run_folder asan vectors; }
 section_sim() {
@@ -327,27 +343,17 @@ section_loopback() {
   found=$(list_tests asan | awk '$2 ~ "^loopback"' | sed 's/^\([^ ]*\) [^ ]*/\1/')
   [ -z "$found" ] || run_lines <<< "$found"
   use_server asan
-  local script idle=tests/loopback/idle_clients_test.py others=()
-  for script in tests/loopback/*_test.sh tests/loopback/*_test.py; do
-    [ "$script" = "$idle" ] || others+=("$script")
-  done
-  run_scripts "${others[@]}"
-  run_scripts "$idle"  # By itself, since it measures.
+  run_scripts_of tests/loopback
 }
 
 section_interop() {
   use_server asan
-  run_scripts tests/interop/*_test.sh tests/interop/*_test.py
+  run_scripts_of tests/interop
 }
 
 section_attacks() {
   use_server asan
-  local script flood=tests/interop/attacks/flood_test.py others=()
-  for script in tests/interop/attacks/*_test.py; do
-    [ "$script" = "$flood" ] || others+=("$script")
-  done
-  run_scripts "${others[@]}"
-  run_scripts "$flood"  # By itself, since it measures.
+  run_scripts_of tests/interop/attacks
 }
 
 section_browser() {
@@ -418,46 +424,107 @@ section_lint() {
 
 # ---- the run ---------------------------------------------------------------------------------------------------------
 
-TOTAL=$LOGS/total SESSION=$LOGS/session STATUS=$LOGS/status BUILD=
+TOTAL=$LOGS/total
 count() { grep -c "^$1 " "$TOTAL"; }
 
-end_session() {
+# Runs a command in a session of its own, so that whatever a hanging one started can be found and ended.
+in_session() {  # NAME COMMAND...
+  setsid -w bash -c 'echo $$ > "$1"; shift; [ "$(nice)" -eq 0 ] || echo 19 2> /dev/null > /proc/self/autogroup; "$@"' \
+    bash "$LOGS/session-$1" "${@:2}"
+}
+
+end_session() {  # NAME
   local left
-  [ -s "$SESSION" ] || return 0
-  left=$(ps -o pid= -s "$(cat "$SESSION")")
+  [ -s "$LOGS/session-$1" ] || return 0
+  left=$(ps -o pid= -s "$(cat "$LOGS/session-$1")")
   # shellcheck disable=SC2086
   [ -z "$left" ] || kill -9 $left 2> /dev/null
-  rm -f "$SESSION"
+  rm -f "$LOGS/session-$1"
+}
+
+end_all_sessions() {
+  local file
+  end_session lane
+  for file in "$LOGS"/session-*; do [ ! -e "$file" ] || end_session "${file##*/session-}"; done
+}
+
+# Runs a section and leaves what it printed, with a verdict on the whole, in its log; the file .end says that it is over.
+perform_section() {  # NAME
+  local name=$1 began=$SECONDS status limit=${LIMIT[$1]} log=$LOGS/section-$1.log
+  full && limit=$((limit * 4))
+  : > "$log"
+  in_session "$name" timeout -k 20 "$limit" bash "$0" --section "$name" < /dev/null 2> "$LOGS/section-$name.err" >> "$log"
+  status=$?
+  end_session "$name"
+  if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+    echo "FAIL $name: hung, ended after $limit s (log: $LOGS/section-$name.log)" >> "$log"
+  elif [ "$status" -ne 0 ]; then
+    echo "FAIL $name: ended with exit code $status (log: $LOGS/section-$name.err)" >> "$log"
+  elif ! grep -qE '^(ok|FAIL|skip) ' "$log"; then
+    echo "FAIL $name: reported nothing (log: $LOGS/section-$name.err)" >> "$log"
+  fi
+  echo "   ($((SECONDS - began)) s)" >> "$log"
+  : > "$LOGS/section-$name.end"
+}
+
+# Builds what the first sections don't need, and runs the sections of the background.
+lane() {  # BUILD... -- SECTION...
+  while [ "$1" != -- ]; do
+    build "$1" > "$LOGS/build-$1.part"
+    mv "$LOGS/build-$1.part" "$LOGS/build-$1.out"
+    shift
+  done
+  shift
+  while [ $# -gt 0 ]; do
+    if is_built "$1"; then perform_section "$1"; else : > "$LOGS/section-$1.end"; fi
+    shift
+  done
+}
+
+# Whether all that a section needs could be built; waits for what is under way.
+is_built() {  # SECTION
+  local config
+  for config in ${NEEDS[$1]:-}; do
+    while [ ! -e "$LOGS/build-$config.out" ]; do sleep 0.2; done
+    grep -q '^ok ' "$LOGS/build-$config.out" || return 1
+  done
+}
+
+announce_builds() {
+  local file
+  for file in "$LOGS"/build-*.out; do
+    [ -e "$file" ] && [ ! -e "$file.told" ] || continue
+    tee -a "$TOTAL" < "$file"
+    : > "$file.told"
+  done
 }
 
 run_section() {  # NAME
-  local name=$1 began=$SECONDS status limit=${LIMIT[$1]}
-  full && limit=$((limit * 4))
+  local name=$1 log=$LOGS/section-$1.log config
+  is_built "$name"
+  local built=$?
+  announce_builds
   say "$name: ${ABOUT[$name]}"
-  # A session of its own, so that whatever a hanging section started can be found and ended.
-  rm -f "$STATUS"
-  setsid -w bash -c 'echo $$ > "$1"; timeout -k 20 "$3" bash "$4" --section "$5"; echo $? > "$2"' \
-    bash "$SESSION" "$STATUS" "$limit" "$0" "$name" \
-    < /dev/null 2> "$LOGS/section-$name.err" > "$LOGS/section-$name.log" &
-  local section=$!
-  tail -n +1 -s 0.2 -f --pid="$section" "$LOGS/section-$name.log" &
-  wait "$section" 2> /dev/null
-  wait $! 2> /dev/null
-  status=$(cat "$STATUS" 2> /dev/null || echo 1)
-  end_session
-  cat "$LOGS/section-$name.log" >> "$TOTAL"
-  if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
-    echo "FAIL $name: hung, ended after $limit s (log: $LOGS/section-$name.log)" | tee -a "$TOTAL"
-  elif [ "$status" -ne 0 ]; then
-    echo "FAIL $name: ended with exit code $status (log: $LOGS/section-$name.err)" | tee -a "$TOTAL"
-  elif ! grep -qE '^(ok|FAIL|skip) ' "$LOGS/section-$name.log"; then
-    echo "FAIL $name: reported nothing (log: $LOGS/section-$name.err)" | tee -a "$TOTAL"
+  if [ "$built" -ne 0 ]; then
+    echo "FAIL $name: what it needs was not built" | tee -a "$TOTAL"
+    return
   fi
-  echo "   ($((SECONDS - began)) s)"
+  case $BACKGROUND in
+    *" $name "*) ;;
+    *) perform_section "$name" & ;;
+  esac
+  until [ -e "$log" ]; do sleep 0.2; done
+  tail -n +1 -s 0.2 -f "$log" &
+  local reader=$!
+  until [ -e "$LOGS/section-$name.end" ]; do sleep 0.2; done
+  sleep 0.5
+  kill "$reader" 2> /dev/null
+  wait "$reader" 2> /dev/null
+  cat "$log" >> "$TOTAL"
 }
 
 main() {
-  local chosen=() name install=1 config line log failed_builds=" "
+  local chosen=() name install=1 config line log
   while [ $# -gt 0 ]; do
     case $1 in
       --full) export TEST_FULL=1 ;;
@@ -466,6 +533,7 @@ main() {
       --help | -h) usage && exit 0 ;;
       --build) configure_and_build "$2" && exit 0 || exit 1 ;;
       --section) "section_$2"; exit 0 ;;
+      --lane) full && NEEDS[fuzz]=fuzz; shift; lane "$@"; exit 0 ;;
       -*) usage >&2 && exit 2 ;;
       *)
         [ -n "${ABOUT[$1]:-}" ] || { echo "tests/run.sh: there is no section '$1'" >&2 && usage >&2 && exit 2; }
@@ -480,34 +548,38 @@ main() {
   fi
   full && NEEDS[fuzz]=fuzz
   mkdir -p "$LOGS" && : > "$TOTAL"
+  rm -f "$LOGS"/*.end "$LOGS"/*.out "$LOGS"/*.told "$LOGS"/session-* "$LOGS"/section-*.log
   if [ "$install" -eq 1 ] && ! install_packages; then
     echo "tests/run.sh: the packages could not be installed (see $LOGS/packages.log); trying without" >&2
   fi
-  trap 'end_session; [ -z "$BUILD" ] || kill "$BUILD" 2> /dev/null; exit 130' INT TERM HUP
-  local began=$SECONDS
-  say "building"
-  for config in asan release tsan fuzz; do
-    for name in "${chosen[@]}"; do
-      case " ${NEEDS[$name]:-} " in
-        *" $config "*)
-          build "$config" > "$LOGS/build.out" || failed_builds+="$config "
-          tee -a "$TOTAL" < "$LOGS/build.out"
-          break
-          ;;
-      esac
-    done
-  done
+  trap 'end_all_sessions; exit 130' INT TERM HUP
+  local began=$SECONDS needed=" " background=()
   for name in "${chosen[@]}"; do
-    local unbuilt=
-    for config in ${NEEDS[$name]:-}; do
-      case $failed_builds in *" $config "*) unbuilt=$config ;; esac
-    done
-    if [ -n "$unbuilt" ]; then
-      echo "FAIL $name: build/$unbuilt was not built (log: $LOGS/build-$unbuilt.log)" | tee -a "$TOTAL"
-    else
-      run_section "$name"
-    fi
+    needed+="${NEEDS[$name]:-} "
+    case $BACKGROUND in *" $name "*) background+=("$name") ;; esac
   done
+  say "building"
+  local later=()
+  for config in asan release tsan fuzz; do
+    case $needed in *" $config "*) later+=("$config") ;; esac
+  done
+  if [ "${later[0]:-}" = asan ]; then
+    in_session build bash "$0" --lane asan -- &
+    wait $!
+    later=("${later[@]:1}")
+    announce_builds
+  fi
+  in_session lane nice -n 19 bash "$0" --lane "${later[@]}" -- "${background[@]}" &
+  local lane=$!
+  for name in "${chosen[@]}"; do
+    case $MEASURING in *" $name "*) continue ;; esac
+    run_section "$name"
+  done
+  wait "$lane" 2> /dev/null
+  for name in "${chosen[@]}"; do
+    case $MEASURING in *" $name "*) run_section "$name" ;; esac
+  done
+  announce_builds > /dev/null
   say "summary after $((SECONDS - began)) s"
   grep '^short ' "$TOTAL" | sort -u
   grep '^skip ' "$TOTAL"
