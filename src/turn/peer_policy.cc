@@ -36,8 +36,15 @@ constexpr auto kDefaults = std::to_array<Default>({
     // no reading of it could be trusted.
     {"64:ff9b:1::/48", PeerReason::reserved},
     {"100::/64", PeerReason::reserved},
-    {"2001:2::/48", PeerReason::reserved},
-    {"2001:10::/28", PeerReason::reserved},
+    {"100:0:0:1::/64", PeerReason::reserved},
+    // What of 2001::/23 is not global, written without the parts that are, so that nothing here is
+    // narrower than an operator's rule about all of it. Teredo (2001::/32) is judged by what it
+    // hides.
+    {"2001:1::", PeerReason::reserved},
+    {"2001:1::4-2001:2:ffff:ffff:ffff:ffff:ffff:ffff", PeerReason::reserved},
+    {"2001:4::-2001:4:111:ffff:ffff:ffff:ffff:ffff", PeerReason::reserved},
+    {"2001:4:113::-2001:1f:ffff:ffff:ffff:ffff:ffff:ffff", PeerReason::reserved},
+    {"2001:40::-2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", PeerReason::reserved},
     {"2001:db8::/32", PeerReason::documentation},
     {"3fff::/20", PeerReason::documentation},
     {"5f00::/16", PeerReason::reserved},
