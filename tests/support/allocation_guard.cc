@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <new>
 
+#include <malloc.h>
+
 #include "support/sanitized.h"
 
 // Hooks see what C code takes with malloc, too.
@@ -14,36 +16,46 @@ namespace {
 
 thread_local uint64_t news = 0;
 thread_local uint64_t deletes = 0;
+thread_local ptrdiff_t bytes = 0;
 
 #if TURNPIKE_CLANG_TSAN
 
 [[maybe_unused]] const int hooked = __sanitizer_install_malloc_and_free_hooks(
-    [](const volatile void*, size_t) { ++news; },
-    [](const volatile void* memory) { deletes += memory != nullptr ? 1 : 0; });
+    [](const volatile void*, size_t size) {
+      ++news;
+      bytes += static_cast<ptrdiff_t>(size);
+    },
+    [](const volatile void* memory) {
+      if (memory == nullptr) return;
+      ++deletes;
+      bytes -= static_cast<ptrdiff_t>(__sanitizer_get_allocated_size(memory));
+    });
 
 }  // namespace
 
 #else
 
-void* allocate(size_t size) {
-  ++news;
-  void* memory = std::malloc(size == 0 ? 1 : size);
+void* counted(void* memory) {
   if (memory == nullptr) std::abort();
+  ++news;
+  bytes += static_cast<ptrdiff_t>(malloc_usable_size(memory));
   return memory;
 }
 
+void* allocate(size_t size) {
+  return counted(std::malloc(size == 0 ? 1 : size));
+}
+
 void* allocate_aligned(size_t size, std::align_val_t alignment) {
-  ++news;
   const auto align = static_cast<size_t>(alignment);
   // aligned_alloc asks for a multiple of the alignment.
-  void* memory = std::aligned_alloc(align, (size + align - 1) / align * align);
-  if (memory == nullptr) std::abort();
-  return memory;
+  return counted(std::aligned_alloc(align, (size + align - 1) / align * align));
 }
 
 void release(void* memory) {
   if (memory == nullptr) return;
   ++deletes;
+  bytes -= static_cast<ptrdiff_t>(malloc_usable_size(memory));
   std::free(memory);
 }
 
@@ -103,7 +115,8 @@ void operator delete[](void* memory, size_t, std::align_val_t) noexcept {
 
 namespace turnpike::testing {
 
-AllocationGuard::AllocationGuard() : news_at_start_(::news), deletes_at_start_(::deletes) {}
+AllocationGuard::AllocationGuard()
+    : news_at_start_(::news), deletes_at_start_(::deletes), bytes_at_start_(::bytes) {}
 
 uint64_t AllocationGuard::news() const {
   return ::news - news_at_start_;
@@ -111,6 +124,10 @@ uint64_t AllocationGuard::news() const {
 
 uint64_t AllocationGuard::deletes() const {
   return ::deletes - deletes_at_start_;
+}
+
+ptrdiff_t AllocationGuard::bytes_held() const {
+  return ::bytes - bytes_at_start_;
 }
 
 }  // namespace turnpike::testing

@@ -1,11 +1,8 @@
 // Requests from forged sources move counters and nothing else.
-#include <fstream>
-#include <sstream>
-
 #include <gtest/gtest.h>
 
+#include "support/allocation_guard.h"
 #include "support/core_driver.h"
-#include "support/sanitized.h"
 
 namespace turnpike::turn {
 namespace {
@@ -13,19 +10,6 @@ namespace {
 using stun::Method;
 using testing::CoreClient;
 using testing::CoreDriver;
-
-// A sanitizer keeps freed memory for a while.
-constexpr bool kSanitized = TURNPIKE_SANITIZED != 0;
-
-size_t resident_kib() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    size_t kib = 0;
-    if (word == "VmRSS:" && status >> kib) return kib;
-  }
-  return 0;
-}
 
 ClientRoute forged(uint32_t i) {
   return {{},
@@ -52,15 +36,14 @@ TEST(Flood, OfUnauthenticatedRequestsLeavesMemoryWhereItWas) {
     }
   };
   flood(0, 10'000);
-  const size_t before = resident_kib();
+  const testing::AllocationGuard guard;
   flood(10'000, 100'000);
-  const size_t after = resident_kib();
 
   EXPECT_EQ(core.server->allocations(), 0U);
   EXPECT_EQ(core.server->waiting(), 0U);
   EXPECT_EQ(core.ports.requests().size(), 0U);
   EXPECT_EQ(core.quota.total(), 0U);
-  EXPECT_TRUE(kSanitized || after <= before + 512) << before << " KiB, then " << after;
+  EXPECT_LE(guard.bytes_held(), 4096);
   EXPECT_EQ(balance_of(core), testing::Balance());
 }
 
