@@ -115,6 +115,24 @@ TEST(TurnData, OfAPeerWithoutPermissionIsIgnored) {
   EXPECT_TRUE(c.out.events().empty());
 }
 
+// RFC 8489 section 6.3.2.
+TEST(TurnData, WithAnUnknownRequiredAttributeIsIgnored) {
+  Conversation c;
+  c.have_allocation();
+  c.have_permission(kPeer.ip);
+  for (const bool required : {true, false}) {
+    const Bytes packet = testing::make_message(
+        Method::data, Class::indication, testing::transaction(9),
+        [required](stun::MessageBuilder& builder) {
+          builder.add_xor_address(AttributeType::xor_peer_address, kPeer);
+          builder.add(AttributeType::data, kPayload);
+          builder.add_u32(static_cast<AttributeType>(required ? 0x7ff0 : 0xfff0), 0);
+        });
+    EXPECT_EQ(c.deliver(packet), !required);
+    EXPECT_EQ(c.event<PeerDataView>().has_value(), !required);
+  }
+}
+
 TEST(TurnData, IcmpErrorsAreTold) {
   Conversation c;
   c.have_allocation();

@@ -228,6 +228,19 @@ TEST(UnknownAttributes, AreListedInASealedAnswer) {
   EXPECT_EQ(core.server->allocations(), 0U);
 }
 
+// RFC 7635 is not served, so that nobody's token is ever opened, whatever lengths it tells.
+TEST(UnknownAttributes, AnAccessTokenIsOneOfThem) {
+  CoreDriver core;
+  CoreClient client(core, kHome);
+  for (const std::string_view token :
+       {std::string_view(), std::string_view("\xff\xff", 2), std::string_view("\0\x0c", 2)}) {
+    const Received answer =
+        client.allocate([token](auto& b) { b.add(AttributeType::access_token, as_bytes(token)); });
+    EXPECT_EQ(answer.error(), 420);
+  }
+  EXPECT_EQ(core.server->allocations(), 0U);
+}
+
 TEST(UnknownAttributes, AreNotSaidToAStranger) {
   CoreDriver core;
   CoreClient client(core, kHome);
