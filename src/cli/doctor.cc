@@ -31,7 +31,11 @@ CommandSyntax doctor_syntax() {
       "a name by which clients know this server; may be repeated")(
       "stun", po::value<std::string>(), "a STUN server elsewhere, to ask for our public address")(
       "user,u", po::value<std::string>(), "a user for the Allocates (default: one of the file)")(
-      "password,p", po::value<std::string>(), "that user's password")("json", "print JSON");
+      "password,p", po::value<std::string>(), "that user's password")(
+      "client-cert", po::value<std::string>(),
+      "with CA-file: a certificate that the server takes from clients, as PEM")(
+      "client-key", po::value<std::string>(), "its key, if it is in another file")("json",
+                                                                                   "print JSON");
   return syntax;
 }
 
@@ -107,6 +111,9 @@ int doctor(Arguments arguments) {
     examination.domains = options.values["domain"].as<std::vector<std::string>>();
   }
   if (options.has("stun")) examination.stun_server = options.text("stun");
+
+  if (options.has("client-cert")) examination.client_certificate = options.text("client-cert");
+  if (options.has("client-key")) examination.client_key = options.text("client-key");
 
   Diagnosis findings;
   examine_configuration(loaded, findings);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/five_tuple.h"
 #include "client/long_term_client.h"
 #include "config/load.h"
 
@@ -31,6 +32,9 @@ struct Examination {
   client::Credentials credentials;         // Without a name: none are known.
   std::vector<std::string> domains;        // Names by which clients know this server.
   std::optional<std::string> stun_server;  // Elsewhere, to tell our public address.
+  // For a server that asks its clients for one (CA-file): PEM files; empty: none is known.
+  std::string client_certificate = {};
+  std::string client_key = {};
 };
 
 // doctor_host.cc: limits of the system, ports, clock.
@@ -47,10 +51,8 @@ void examine_listeners(const Examination& given, Diagnosis& findings);
 // A user's name and password that the configuration knows, for a test of our own.
 client::Credentials known_credentials(const config::Config& config);
 
-// From a real Allocate over a stream; the relayed address, or why there is none.
-Result<Endpoint, std::string> allocate_over_stream(const Endpoint& server, bool secure,
-                                                   const client::Credentials& credentials);
-Result<Endpoint, std::string> allocate_over_udp(const Endpoint& server,
-                                                const client::Credentials& credentials);
+// From a real Allocate: the relayed address, or why there is none.
+Result<Endpoint, std::string> allocate_over(Transport transport, const Endpoint& server,
+                                            const Examination& given);
 
 }  // namespace turnpike::cli

@@ -7,7 +7,7 @@
 #include "cli/admin_client.h"
 #include "cli/doctor.h"
 #include "client/binding_question.h"
-#include "client/udp_driver.h"
+#include "client/session_driver.h"
 #include "net/clock.h"
 #include "net/interfaces.h"
 #include "net/resolve.h"
@@ -63,7 +63,7 @@ void examine_domain(const std::string& domain, const config::Config& config, Dia
 }
 
 std::optional<Ip> seen_from(const Endpoint& server) {
-  client::UdpDriver driver;
+  client::SessionDriver driver;
   client::BindingQuestion question;
   RandomSource random;
   std::optional<Ip> mapped;
@@ -132,14 +132,23 @@ void note_outcome(const std::string& where, const Result<Endpoint, std::string>&
 void allocate_at(const Endpoint& listener, const Endpoint& server, const Examination& given,
                  Diagnosis& findings) {
   const config::Config& config = given.loaded.config;
-  const std::string name = listener.to_string();
-  if (!config.no_udp) {
-    note_outcome(name + " udp", allocate_over_udp(server, given.credentials), findings);
-  }
-  if (config.no_tcp) return;
-  note_outcome(name + " tcp", allocate_over_stream(server, false, given.credentials), findings);
-  if (config.no_tls) return;
-  note_outcome(name + " tls", allocate_over_stream(server, true, given.credentials), findings);
+  const bool knows_clients = config.ca_file_path.empty() || !given.client_certificate.empty();
+  const auto attempt = [&](Transport transport) {
+    const std::string where = listener.to_string() + " " + std::string(to_string(transport));
+    const bool secure = transport == Transport::tls || transport == Transport::dtls;
+    if (secure && !knows_clients) {
+      findings.push_back({Severity::note,
+                          where + ": CA-file asks clients for certificates, and none is known here",
+                          "Say one: --client-cert FILE --client-key FILE."});
+      return;
+    }
+    note_outcome(where, allocate_over(transport, server, given), findings);
+  };
+  const bool tls = !config.no_tls;
+  if (!config.no_udp) attempt(Transport::udp);
+  if (!config.no_tcp) attempt(Transport::tcp);
+  if (!config.no_tcp && tls) attempt(Transport::tls);
+  if (!config.no_udp && !config.no_dtls && !config.no_tlsv1_2) attempt(Transport::dtls);
 }
 
 void look_for_free_ports(const std::vector<Endpoint>& listeners, const config::Config& config,

@@ -69,12 +69,14 @@ std::optional<net::SysError> LoadEngine::reopen_seat(SeatId id) {
 }
 
 std::optional<net::SysError> LoadEngine::open_link(SeatId id) {
-  auto link = LoadLink::open(link_settings_, loop_, link_counters_, [this, id](ByteView packet) {
+  const auto on_packet = [this, id](ByteView packet) {
     now_ = net::monotonic_now();
     call(id, [&](client::TurnSession& session, Instant now, client::Output& out) {
       session.on_packet(now, packet, out);
     });
-  });
+  };
+  auto link =
+      client::ServerLink::open(link_settings_, loop_, &link_counters_, {.on_packet = on_packet});
   if (!link) return link.error();
   Seat& seat = *seats_[id];
   if (seat.link) retired_.push_back(std::move(seat.link));
@@ -84,10 +86,8 @@ std::optional<net::SysError> LoadEngine::open_link(SeatId id) {
 
 void LoadEngine::look_after_links() {
   for (SeatId id = 0; id < seats_.size(); ++id) {
-    LoadLink* link = seats_[id]->link.get();
-    if (link == nullptr) continue;
-    link->on_time();
-    if (!link->broken()) continue;
+    const client::ServerLink* link = seats_[id]->link.get();
+    if (link == nullptr || !link->broken()) continue;
     retired_.push_back(std::move(seats_[id]->link));
     on_broken(id);
   }

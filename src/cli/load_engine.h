@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/random.h"
-#include "cli/load_link.h"
 #include "cli/load_options.h"
 #include "cli/load_stats.h"
+#include "client/server_link.h"
 #include "client/turn_session.h"
 #include "net/event_loop.h"
 #include "net/socket_datagram_io.h"
@@ -73,7 +73,7 @@ class LoadEngine {
  private:
   struct Seat {
     net::UdpSocket socket;  // One of these two.
-    std::unique_ptr<LoadLink> link;
+    std::unique_ptr<client::ServerLink> link;
     bool has_unsent = false;  // The link has; it is named in unsent_.
     net::Watch watch;         // After the socket: it goes first.
     std::optional<client::TurnSession> session;
@@ -111,11 +111,11 @@ class LoadEngine {
   net::SocketDatagramIo io_;
   net::TxBatch batch_;
   net::RxSlab slab_;
-  LoadLinkSettings link_settings_;
+  client::ServerAddress link_settings_;
   net::IoCounters link_counters_;
   net::Watch link_timer_;
   std::vector<SeatId> unsent_;
-  std::vector<std::unique_ptr<LoadLink>> retired_;  // May still be on the stack.
+  std::vector<std::unique_ptr<client::ServerLink>> retired_;  // May still be on the stack.
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::unique_ptr<Seat>> seats_;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;

@@ -6,18 +6,18 @@
 #include "cli/option_parser.h"
 #include "cli/probe_payload.h"
 #include "cli/probe_report.h"
-#include "client/udp_driver.h"
+#include "client/session_driver.h"
 #include "net/clock.h"
 
 namespace turnpike::cli {
 
 int run_echo(uint16_t port) {
-  client::UdpDriver driver;
+  client::SessionDriver driver;
   size_t open = 0;
   std::string problem;
   for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
     // The handler needs the link that open() has yet to answer with.
-    const auto line = std::make_shared<std::optional<client::UdpDriver::Link>>();
+    const auto line = std::make_shared<std::optional<client::SessionDriver::Link>>();
     const auto link = driver.open({any_address(family), port},
                                   [&driver, line](const Endpoint& from, ByteView bytes) {
                                     const auto echo = echo_of(bytes);

@@ -64,6 +64,12 @@ std::string said(const RequestFailed& failed) {
   return method + ": " + std::to_string(failed.code) + " " + std::string(reason);
 }
 
+std::string upper_case(Transport transport) {
+  std::string word(to_string(transport));
+  for (char& c : word) c = static_cast<char>(c - 'a' + 'A');
+  return word;
+}
+
 }  // namespace
 
 ProbeProblem explain(const RequestFailed& failed) {
@@ -73,7 +79,7 @@ ProbeProblem explain(const RequestFailed& failed) {
       return explain_code(failed, what);
     case FailureKind::timed_out:
       return {ProbeExit::unreachable, what + ": no answer",
-              "Does the server run, and do firewalls let its UDP port and the answers through?"};
+              "Does the server run, and do firewalls let its port and the answers through?"};
     case FailureKind::not_authenticated:
       return {ProbeExit::failure, what + ": the answers are not signed with this user's key",
               "The server, or somebody on the way, answers without knowing the password."};
@@ -101,9 +107,15 @@ ProbeProblem explain(const RequestFailed& failed) {
   return {};
 }
 
-ProbeProblem nobody_listens(const Endpoint& server) {
-  return {ProbeExit::unreachable, "nobody listens on UDP " + server.to_string(),
-          "The host answered that the port is closed: is the server running, and on that port?"};
+ProbeProblem link_failed(Transport transport, const Endpoint& server, const std::string& why) {
+  const std::string where = upper_case(transport) + " " + server.to_string();
+  if (transport == Transport::udp) {
+    return {ProbeExit::unreachable, "nobody listens on " + where,
+            "The host answered that the port is closed: is the server running, and on that port?"};
+  }
+  return {ProbeExit::unreachable, where + ": " + why,
+          "Is the server running, and does it serve this transport on that port? About a "
+          "certificate: --ca-file names an authority of your own, --insecure takes any."};
 }
 
 }  // namespace turnpike::cli

@@ -20,12 +20,49 @@ CommandSyntax probe_syntax() {
                        .positional = "uri"};
   add_target_options(syntax.options);
   auto add = syntax.options.add_options();
+  add("transport", po::value<std::string>(),
+      "udp, tcp, tls or dtls to the server (default: what the URI says, or udp)");
+  add("insecure", po::bool_switch(), "with tls and dtls: any certificate of the server will do");
+  add("ca-file", po::value<std::string>(),
+      "with tls and dtls: a PEM file of authorities to trust, too");
+  add("client-cert", po::value<std::string>(), "for a server that asks for one: a PEM file");
+  add("client-key", po::value<std::string>(), "its key, if it is in another file");
   add("peer", po::value<std::string>(), "IP:PORT of a `turnpike probe --echo` to relay to");
   add("echo", po::value<int64_t>(), "answer the probes that come to this UDP port, until stopped");
   add("count", po::value<int64_t>()->default_value(10), "datagrams each way in each test");
   add("timeout", po::value<int64_t>()->default_value(5), "seconds to wait for an answer");
   add("json", po::bool_switch(), "report as JSON");
   return syntax;
+}
+
+Problem take_probe_transport(const ParsedOptions& given, ProbeOptions& options) {
+  TargetOptions& target = options.target;
+  if (given.has("transport")) {
+    const std::string word = given.text("transport");
+    bool known = false;
+    for (const Transport each : {Transport::udp, Transport::tcp, Transport::tls, Transport::dtls}) {
+      if (word != to_string(each)) continue;
+      known = true;
+      target.transport = each;
+    }
+    if (!known) return "--transport takes udp, tcp, tls or dtls";
+  }
+  const bool secure = target.transport == Transport::tls || target.transport == Transport::dtls;
+  const bool insecure = given.values["insecure"].as<bool>();
+  if (!secure) {
+    if (insecure || given.has("ca-file")) return "--insecure and --ca-file are for TLS and DTLS";
+    return {};
+  }
+  constexpr uint16_t kSecurePort = 5349;
+  if (!given.has("port") && !given.has("uri")) target.port = kSecurePort;
+  auto made = net::TlsClientContext::make(net::TlsClientSettings{
+      .verify = insecure ? net::TlsVerify::none : net::TlsVerify::by_system,
+      .ca_file = given.has("ca-file") ? given.text("ca-file") : "",
+      .certificate_file = given.has("client-cert") ? given.text("client-cert") : "",
+      .key_file = given.has("client-key") ? given.text("client-key") : ""});
+  if (!made) return "TLS: " + made.error();
+  options.tls = std::move(*made);
+  return {};
 }
 
 Problem take_probe(const ParsedOptions& given, ProbeOptions& options) {
@@ -50,10 +87,7 @@ Problem take_probe(const ParsedOptions& given, ProbeOptions& options) {
     }
   }
   if (auto problem = take_target_options(given, options.target)) return problem;
-  if (options.target.transport != Transport::udp) {
-    return "only UDP can be probed so far, not " + given.text("uri");
-  }
-  return {};
+  return take_probe_transport(given, options);
 }
 
 }  // namespace

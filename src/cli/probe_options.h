@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/endpoint.h"
@@ -9,12 +10,14 @@
 #include "base/time.h"
 #include "cli/commands.h"
 #include "cli/target_options.h"
+#include "net/tls_client.h"
 
 namespace turnpike::cli {
 
 struct ProbeOptions {
   TargetOptions target;
-  std::optional<Endpoint> echo_peer;  // --peer
+  std::shared_ptr<const net::TlsClientContext> tls;  // For TLS and DTLS.
+  std::optional<Endpoint> echo_peer;                 // --peer
   std::optional<uint16_t> echo_port;  // --echo: be the peer of somebody else's probe.
   uint32_t count = 10;
   Duration patience = seconds(5);

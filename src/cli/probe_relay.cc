@@ -35,6 +35,11 @@ bool note(ProbeCheck& check, const Result<Answer, RequestFailed>& answer) {
   return true;
 }
 
+std::string transport_words(Transport transport) {
+  if (transport == Transport::udp) return "";
+  return " --transport " + std::string(to_string(transport));
+}
+
 struct Silence {
   std::string way_there;
   std::string way_back;
@@ -157,7 +162,7 @@ void ProbeRun::fail_outside(const RequestFailed& failure) {
   const std::string host =
       server_.ip.is_loopback() ? "ADDRESS-OF-THE-SERVER" : options_.target.host;
   report_.elsewhere = "turnpike probe --host " + host + " --port " + std::to_string(server_.port) +
-                      " " + options_.target.credential_words +
+                      transport_words(address_.transport) + " " + options_.target.credential_words +
                       (relay_family_ == IpFamily::v6 ? " --ipv6" : "");
 }
 
@@ -177,7 +182,11 @@ std::optional<Endpoint> ProbeRun::own_address(Link link) {
   if (server_.ip.family() == relay_family_) {
     client::BindingQuestion question;
     ProbeCheck unused("");
-    if (const auto mapped = ask_binding(link, question, unused)) return mapped;
+    // A server of streams may be silent there.
+    const Duration patience = address_.transport == Transport::udp
+                                  ? options_.patience
+                                  : std::min<Duration>(options_.patience, seconds(1));
+    if (const auto mapped = ask_binding(link, question, unused, patience)) return mapped;
   }
   // Nobody tells how we are seen: right wherever there is no NAT.
   const auto ip = net::source_address_to(first_->session().relayed());

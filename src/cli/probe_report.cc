@@ -131,7 +131,8 @@ ProbeExit exit_of(const ProbeReport& report) {
 }
 
 void print_text(const ProbeReport& report) {
-  std::printf("server %s (%s)\n", report.host.c_str(), report.server.to_string().c_str());
+  std::printf("server %s (%s, %s)\n", report.host.c_str(), report.server.to_string().c_str(),
+              std::string(to_string(report.transport)).c_str());
   for (const ProbeCheck* check : report.checks()) print_check(*check);
   if (!report.elsewhere.empty()) {
     std::printf("\nTo test that too, run this on a host of another network:\n  %s\n",
@@ -142,6 +143,7 @@ void print_text(const ProbeReport& report) {
 void print_json(const ProbeReport& report, ProbeExit exit) {
   std::string out = "{\"host\": " + json_string(report.host) +
                     ", \"server\": " + json_string(report.server.to_string()) +
+                    ", \"transport\": \"" + std::string(to_string(report.transport)) + "\"" +
                     ",\n \"exit\": " + std::to_string(static_cast<int>(exit)) + ",\n \"tests\": [";
   const char* separator = "\n  ";
   for (const ProbeCheck* check : report.checks()) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/endpoint.h"
+#include "base/five_tuple.h"
 #include "base/time.h"
 #include "cli/commands.h"
 #include "client/events.h"
@@ -40,7 +41,8 @@ struct ProbeProblem {
 
 // A failed request in words.
 ProbeProblem explain(const client::RequestFailed& failed);
-ProbeProblem nobody_listens(const Endpoint& server);
+// The link broke: nobody listens, the certificate is not to be trusted, and so on.
+ProbeProblem link_failed(Transport transport, const Endpoint& server, const std::string& why);
 
 struct Samples {
   std::vector<Duration> times;
@@ -61,6 +63,7 @@ struct ProbeCheck {
 struct ProbeReport {
   std::string host;
   Endpoint server;
+  Transport transport = Transport::udp;
   bool relays = true;  // False: Binding is all that was asked for.
   ProbeCheck binding{"binding"};
   ProbeCheck allocate{"allocate"};

@@ -15,11 +15,17 @@ using stun::ErrorCode;
 ProbeRun::ProbeRun(const ProbeOptions& options, const Target& target)
     : options_(options),
       server_(target.server),
+      address_{.transport = options.target.transport,
+               .server = target.server,
+               .host = options.target.host,
+               .tls = options.tls},
       relay_family_(target.relay_family),
-      settings_{.credentials = options.target.credentials},
+      settings_{.credentials = options.target.credentials,
+                .delivery = client::delivery_over(options.target.transport)},
       run_id_(random_.next()) {
   report_.host = options.target.host;
   report_.server = server_;
+  report_.transport = address_.transport;
   report_.relays = options.target.relays;
 }
 
@@ -35,7 +41,7 @@ ProbeReport ProbeRun::run() {
 }
 
 std::optional<Endpoint> ProbeRun::ask_binding(Link link, BindingQuestion& question,
-                                              ProbeCheck& check) {
+                                              ProbeCheck& check, Duration patience) {
   std::optional<Endpoint> mapped;
   bool over = false;
   driver_.attach(link, question, server_, [&](const client::Event& event) {
@@ -49,16 +55,15 @@ std::optional<Endpoint> ProbeRun::ask_binding(Link link, BindingQuestion& questi
   });
   ++check.samples.tried;
   driver_.call(link, [&](Instant now, client::Output& out) { question.ask(now, random_, out); });
-  driver_.run_until([&] { return over || driver_.refused(link); },
-                    net::monotonic_now() + options_.patience);
+  driver_.run_until([&] { return over || driver_.refused(link); }, net::monotonic_now() + patience);
   driver_.detach(link);
   return mapped;
 }
 
 void ProbeRun::check_binding() {
   ProbeCheck& check = report_.binding;
-  BindingQuestion question;
-  const auto link = driver_.connect(question, server_, {});
+  BindingQuestion question({}, settings_.delivery);
+  const auto link = driver_.connect(question, address_, {});
   if (!link) {
     check.state = State::failed;
     check.problem = ProbeProblem{ProbeExit::unreachable, link.error().to_string(),
@@ -68,7 +73,7 @@ void ProbeRun::check_binding() {
   }
   std::optional<Endpoint> mapped;
   for (uint32_t i = 0; i < options_.count && !check.problem; ++i) {
-    const auto answer = ask_binding(*link, question, check);
+    const auto answer = ask_binding(*link, question, check, options_.patience);
     if (answer) mapped = answer;
     if (!answer && i == 0) break;
   }
@@ -78,7 +83,9 @@ void ProbeRun::check_binding() {
   } else {
     check.state = State::failed;
     hopeless_ = driver_.refused(*link);
-    if (hopeless_) check.problem = nobody_listens(server_);
+    if (hopeless_) {
+      check.problem = link_failed(address_.transport, server_, driver_.failure(*link));
+    }
     if (!check.problem) {
       check.problem = explain(RequestFailed{.request = {},
                                             .took = options_.patience,
@@ -97,7 +104,7 @@ std::unique_ptr<ProbeRun::Client> ProbeRun::allocate() {
   for (int attempt = 1;; ++attempt) {
     auto client = std::make_unique<Client>(driver_, settings_, random_, options_.patience);
     ++check.samples.tried;
-    if (const auto error = client->open(server_)) {
+    if (const auto error = client->open(address_)) {
       check.problem = ProbeProblem{ProbeExit::unreachable, error->to_string(), ""};
       return nullptr;
     }
@@ -109,7 +116,7 @@ std::unique_ptr<ProbeRun::Client> ProbeRun::allocate() {
       return client;
     }
     if (client->refused()) {
-      check.problem = nobody_listens(server_);
+      check.problem = link_failed(address_.transport, server_, client->failure());
       return nullptr;
     }
     if (!answer.error().is(ErrorCode::allocation_mismatch) || attempt == kPorts) {

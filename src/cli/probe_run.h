@@ -11,7 +11,7 @@
 #include "cli/probe_report.h"
 #include "client/binding_question.h"
 #include "client/blocking_turn_client.h"
-#include "client/udp_driver.h"
+#include "client/session_driver.h"
 
 namespace turnpike::cli {
 
@@ -24,7 +24,7 @@ class ProbeRun {
 
  private:
   using Client = client::BlockingTurnClient;
-  using Link = client::UdpDriver::Link;
+  using Link = client::SessionDriver::Link;
   using Send = std::function<void(ByteView payload)>;
 
   // One datagram on its way to the far end and back.
@@ -46,7 +46,7 @@ class ProbeRun {
   void check_relays();
   std::unique_ptr<Client> allocate();
   std::optional<Endpoint> ask_binding(Link link, client::BindingQuestion& question,
-                                      ProbeCheck& check);
+                                      ProbeCheck& check, Duration patience);
 
   // probe_relay.cc
   void check_inside();
@@ -65,12 +65,13 @@ class ProbeRun {
 
   const ProbeOptions& options_;
   Endpoint server_;
+  client::ServerAddress address_;
   IpFamily relay_family_;
   client::SessionSettings settings_;
   RandomSource random_;
   uint64_t run_id_;
   uint32_t next_number_ = 0;
-  client::UdpDriver driver_;
+  client::SessionDriver driver_;
   ProbeReport report_;
   bool hopeless_ = false;  // There is nobody to talk to.
   std::unique_ptr<Client> first_;

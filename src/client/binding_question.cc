@@ -11,7 +11,7 @@ using stun::Method;
 
 void BindingQuestion::ask(Instant now, RandomSource& random, Output& out) {
   random.fill(id_);
-  schedule_.emplace(policy_, stun::Delivery::unreliable, now);
+  schedule_.emplace(policy_, delivery_, now);
   send(out);
 }
 

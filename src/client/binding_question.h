@@ -9,7 +9,9 @@ namespace turnpike::client {
 
 class BindingQuestion final : public Session {
  public:
-  explicit BindingQuestion(const stun::RetransmitPolicy& policy = {}) : policy_(policy) {}
+  explicit BindingQuestion(const stun::RetransmitPolicy& policy = {},
+                           stun::Delivery delivery = stun::Delivery::unreliable)
+      : policy_(policy), delivery_(delivery) {}
 
   // Asks. A question that is still open is forgotten.
   void ask(Instant now, RandomSource& random, Output& out);
@@ -23,6 +25,7 @@ class BindingQuestion final : public Session {
   void send(Output& out) const;
 
   stun::RetransmitPolicy policy_;
+  stun::Delivery delivery_;
   stun::TransactionId id_{};
   std::optional<stun::RetransmitSchedule> schedule_;  // Set while the question is open.
 };

@@ -24,7 +24,7 @@ RequestId request_of(const Event& event) {
 
 }  // namespace
 
-BlockingTurnClient::BlockingTurnClient(UdpDriver& driver, const SessionSettings& settings,
+BlockingTurnClient::BlockingTurnClient(SessionDriver& driver, const SessionSettings& settings,
                                        RandomSource& random, Duration patience)
     : driver_(driver), session_(settings, random), patience_(patience) {}
 
@@ -33,6 +33,10 @@ BlockingTurnClient::~BlockingTurnClient() {
 }
 
 std::optional<net::SysError> BlockingTurnClient::open(const Endpoint& server) {
+  return open(ServerAddress{.server = server, .host = {}});
+}
+
+std::optional<net::SysError> BlockingTurnClient::open(const ServerAddress& server) {
   CHECK(!link_);
   const auto link =
       driver_.connect(session_, server, [this](const Event& event) { on_event(event); });

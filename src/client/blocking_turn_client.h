@@ -5,23 +5,26 @@
 #include <optional>
 #include <string>
 
+#include "client/session_driver.h"
 #include "client/turn_session.h"
-#include "client/udp_driver.h"
 
 namespace turnpike::client {
 
 class BlockingTurnClient {
  public:
   // All but `patience` must outlive the client. A call gives up after `patience`.
-  BlockingTurnClient(UdpDriver& driver, SessionSettings&& settings, RandomSource& random,
+  BlockingTurnClient(SessionDriver& driver, SessionSettings&& settings, RandomSource& random,
                      Duration patience) = delete;
-  BlockingTurnClient(UdpDriver& driver, const SessionSettings& settings, RandomSource& random,
+  BlockingTurnClient(SessionDriver& driver, const SessionSettings& settings, RandomSource& random,
                      Duration patience);
   BlockingTurnClient(const BlockingTurnClient&) = delete;
   BlockingTurnClient& operator=(const BlockingTurnClient&) = delete;
   ~BlockingTurnClient();
 
-  // Takes a port of its own. Nothing is sent. The answer is an error, if there is one.
+  // Takes a port of its own, and begins to connect where there is a connection. The answer is an
+  // error, if there is one. The settings say what the transport delivers: delivery_over().
+  std::optional<net::SysError> open(const ServerAddress& server);
+  // Over plain UDP.
   std::optional<net::SysError> open(const Endpoint& server);
 
   // Require open().
@@ -35,8 +38,10 @@ class BlockingTurnClient {
   std::function<void(const PeerDataView&)> on_data;
 
   [[nodiscard]] const TurnSession& session() const { return session_; }
-  // The server's host said that nobody listens on that port.
+  // Nobody listens there, or the connection is gone.
   [[nodiscard]] bool refused() const { return link_ && driver_.refused(*link_); }
+  // In words; empty while it is not refused.
+  [[nodiscard]] std::string failure() const { return link_ ? driver_.failure(*link_) : ""; }
   // Why the allocation ended by itself, if it did.
   [[nodiscard]] const std::optional<AllocationLost>& lost() const { return lost_; }
 
@@ -48,10 +53,10 @@ class BlockingTurnClient {
   Result<Answer, RequestFailed> ask_for(stun::Method method, const Ask& call);
   void on_event(const Event& event);
 
-  UdpDriver& driver_;
+  SessionDriver& driver_;
   TurnSession session_;
   Duration patience_;
-  std::optional<UdpDriver::Link> link_;
+  std::optional<SessionDriver::Link> link_;
   RequestId awaited_ = RequestId::automatic;  // What the call that waits has asked.
   std::optional<Event> answer_;               // To that.
   std::optional<AllocationLost> lost_;

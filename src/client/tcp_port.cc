@@ -1,28 +1,32 @@
-#include <cerrno>
 #include <memory>
 #include <vector>
 
 #include "client/probe_port.h"
+#include "client/server_link.h"
 #include "net/plain_udp.h"
-#include "net/tcp.h"
-#include "net/tcp_connect.h"
 #include "net/tcp_probe.h"
-#include "stun/stream_framer.h"
 
 namespace turnpike::client {
 namespace {
 
-// One connection: what waits to be written, and the frames that come back.
 struct Connection {
   Endpoint to;
-  net::Fd fd;
-  std::vector<uint8_t> unsent;
-  stun::StreamFramer framer;
-  bool connected = false;
-  bool over = false;
-  net::Watch readable;
-  net::Watch writable;
+  std::unique_ptr<ServerLink> link;
 };
+
+SendFailure told_failure(ServerLink::Failure failure) {
+  switch (failure) {
+    case ServerLink::Failure::refused:
+      return SendFailure::refused;
+    case ServerLink::Failure::unreachable:
+      return SendFailure::unreachable;
+    case ServerLink::Failure::none:
+    case ServerLink::Failure::closed:
+    case ServerLink::Failure::handshake:
+      break;
+  }
+  return SendFailure::closed;
+}
 
 // Every connection leaves from the same local port: what goes to another destination is another
 // connection as far as the kernel and the NAT are concerned.
@@ -32,15 +36,6 @@ class TcpPort final : public ProbePort {
           std::optional<net::SharedListener> listener)
       : loop_(loop), local_(local), events_(std::move(events)), listener_(std::move(listener)) {}
 
-  ~TcpPort() override {
-    for (const auto& connection : connections_) {
-      connection->readable.reset();
-      connection->writable.reset();
-      // Without TIME_WAIT, so that the next run can use the same port at once.
-      if (connection->fd) net::reset_on_close(connection->fd);
-    }
-  }
-
   void send(const Endpoint& to, ByteView packet) override {
     Connection* connection = find(to);
     if (connection == nullptr) connection = open(to);
@@ -48,8 +43,8 @@ class TcpPort final : public ProbePort {
       later(to, SendFailure::unreachable);
       return;
     }
-    connection->unsent.insert(connection->unsent.end(), packet.begin(), packet.end());
-    if (connection->connected) write(*connection);
+    connection->link->send(packet);
+    connection->link->flush();
   }
 
   [[nodiscard]] Endpoint local_towards(const Endpoint& to) const override {
@@ -60,7 +55,7 @@ class TcpPort final : public ProbePort {
  private:
   Connection* find(const Endpoint& to) {
     for (const auto& connection : connections_) {
-      if (connection->to == to && !connection->over) return connection.get();
+      if (connection->to == to && !connection->link->broken()) return connection.get();
     }
     return nullptr;
   }
@@ -71,56 +66,16 @@ class TcpPort final : public ProbePort {
     auto connection = std::make_unique<Connection>();
     Connection* raw = connection.get();
     connection->to = to;
-    connection->fd = std::move(*fd);
-    if (local_.port == 0) local_.port = net::local_endpoint(connection->fd).port;
-    connection->writable =
-        loop_.watch_writable(connection->fd.get(), [this, raw] { on_writable(*raw); });
+    if (local_.port == 0) local_.port = net::local_endpoint(*fd).port;
+    connection->link = ServerLink::over_connection(
+        std::move(*fd), loop_,
+        {.on_packet = [this, to](ByteView packet) { events_.on_packet(to, packet); },
+         .on_broken = [this,
+                       raw] { events_.on_failure(raw->to, told_failure(raw->link->failure())); }});
+    // Without TIME_WAIT, so that the next run can use the same port at once.
+    connection->link->reset_on_close();
     connections_.push_back(std::move(connection));
     return raw;
-  }
-
-  void on_writable(Connection& connection) {
-    if (!connection.connected) {
-      if (const int error = net::connect_error(connection.fd); error != 0) {
-        return end(connection,
-                   error == ECONNREFUSED ? SendFailure::refused : SendFailure::unreachable);
-      }
-      connection.connected = true;
-      connection.readable =
-          loop_.watch(connection.fd.get(), [this, &connection] { on_readable(connection); });
-    }
-    write(connection);
-  }
-
-  void write(Connection& connection) {
-    const net::StreamWrite result = net::write_stream(connection.fd, connection.unsent);
-    connection.unsent.erase(connection.unsent.begin(),
-                            connection.unsent.begin() + static_cast<ptrdiff_t>(result.written));
-    if (result.result == net::StreamResult::closed) return end(connection, SendFailure::closed);
-    if (connection.unsent.empty()) connection.writable.reset();
-  }
-
-  void on_readable(Connection& connection) {
-    std::array<uint8_t, 4096> buffer;
-    const net::StreamRead read = net::read_stream(connection.fd, buffer);
-    if (read.result == net::StreamResult::would_block) return;
-    if (read.result == net::StreamResult::closed) return end(connection, SendFailure::closed);
-    ByteView rest = read.bytes;
-    while (true) {
-      const auto frame = connection.framer.next(rest);
-      if (!frame) return end(connection, SendFailure::closed);
-      if (!*frame) return;
-      events_.on_packet(connection.to, (*frame)->bytes);
-    }
-  }
-
-  void end(Connection& connection, SendFailure failure) {
-    connection.readable.reset();
-    connection.writable.reset();
-    net::reset_on_close(connection.fd);
-    connection.fd.reset();
-    connection.over = true;
-    events_.on_failure(connection.to, failure);
   }
 
   void later(const Endpoint& to, SendFailure failure) {

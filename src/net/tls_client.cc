@@ -19,12 +19,24 @@ std::string openssl_reason() {
   return text.data();
 }
 
-SslContextPtr make_context(const SSL_METHOD* method, TlsVerify verify) {
+SslContextPtr make_context(const SSL_METHOD* method, const TlsClientSettings& settings) {
   SslContextPtr context(SSL_CTX_new(method));
   if (!context) return nullptr;
-  if (verify == TlsVerify::by_system) {
+  if (settings.verify == TlsVerify::by_system) {
     if (SSL_CTX_set_default_verify_paths(context.get()) != 1) return nullptr;
+    if (!settings.ca_file.empty() &&
+        SSL_CTX_load_verify_file(context.get(), settings.ca_file.c_str()) != 1) {
+      return nullptr;
+    }
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  }
+  if (!settings.certificate_file.empty()) {
+    const std::string& key =
+        settings.key_file.empty() ? settings.certificate_file : settings.key_file;
+    if (SSL_CTX_use_certificate_chain_file(context.get(), settings.certificate_file.c_str()) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1) {
+      return nullptr;
+    }
   }
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
   return context;
@@ -63,9 +75,14 @@ TlsState state_after(SSL* ssl, int result, std::string& failure) {
 
 Result<std::shared_ptr<const TlsClientContext>, std::string> TlsClientContext::make(
     TlsVerify verify) {
+  return make(TlsClientSettings{.verify = verify});
+}
+
+Result<std::shared_ptr<const TlsClientContext>, std::string> TlsClientContext::make(
+    const TlsClientSettings& settings) {
   ERR_clear_error();
-  auto tls = make_context(TLS_client_method(), verify);
-  auto dtls = make_context(DTLS_client_method(), verify);
+  auto tls = make_context(TLS_client_method(), settings);
+  auto dtls = make_context(DTLS_client_method(), settings);
   if (!tls || !dtls) return unexpected(openssl_reason());
   return std::make_shared<const TlsClientContext>(std::move(tls), std::move(dtls));
 }

@@ -20,11 +20,21 @@ enum class TlsVerify : uint8_t {
   none,       // Any certificate will do: tests, and measuring a server that made its own.
 };
 
+struct TlsClientSettings {
+  TlsVerify verify = TlsVerify::by_system;
+  std::string ca_file = {};  // Not empty: authorities to trust beside the system's.
+  // For servers that ask who we are: PEM files, both or none.
+  std::string certificate_file = {};
+  std::string key_file = {};
+};
+
 // What all connections of a tool have in common. Thread-safe.
 class TlsClientContext {
  public:
   // The error says what OpenSSL could not do.
   static Result<std::shared_ptr<const TlsClientContext>, std::string> make(TlsVerify verify);
+  static Result<std::shared_ptr<const TlsClientContext>, std::string> make(
+      const TlsClientSettings& settings);
 
   // For make(): both are set.
   TlsClientContext(SslContextPtr tls, SslContextPtr dtls)

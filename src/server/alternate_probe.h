@@ -4,10 +4,10 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/random.h"
-#include "net/event_loop.h"
-#include "net/tls_client.h"
+#include "client/server_link.h"
 #include "server/alternate_health.h"
 #include "stun/types.h"
 
@@ -18,37 +18,30 @@ class AlternateProbe {
   // Called at most once, from the loop, unless it is known at once. Must not destroy the probe.
   using Done = std::function<void(AlternateHealth::Result)>;
 
-  virtual ~AlternateProbe() = default;
+  // `loop` and what `done` uses outlive the probe. The certificate of the other server is not
+  // looked at: whether to trust it is for the client to say.
+  AlternateProbe(const AlternateQuestion& question, net::EventLoop& loop, RandomSource& random,
+                 std::shared_ptr<const net::TlsClientContext> tls, Done done);
   AlternateProbe(const AlternateProbe&) = delete;
   AlternateProbe& operator=(const AlternateProbe&) = delete;
 
   // Now and then: what may have been lost is sent again.
-  virtual void on_tick() = 0;
+  void on_tick();
   // Nobody waits any longer.
   void give_up() { finish(AlternateHealth::Result::silent); }
   [[nodiscard]] bool finished() const { return finished_; }
 
- protected:
-  AlternateProbe(RandomSource& random, Done done);
-
-  // The request, which is the same each time.
-  [[nodiscard]] ByteView request() const { return request_; }
-  // Takes a message that came back; others than our answer are ignored.
-  void on_message(ByteView bytes);
+ private:
+  void ask();
+  void on_packet(ByteView bytes);
   void finish(AlternateHealth::Result result);
 
- private:
   stun::TransactionId id_;
-  std::vector<uint8_t> request_;
+  std::vector<uint8_t> request_;  // The same each time.
   Done done_;
   bool finished_ = false;
+  bool repeats_;  // The kernel repeats what is lost of a stream.
+  std::unique_ptr<client::ServerLink> link_;
 };
-
-// `loop` and what `done` uses outlive the probe. The certificate of the other server is not looked
-// at: whether to trust it is for the client to say.
-std::unique_ptr<AlternateProbe> start_probe(const AlternateQuestion& question, net::EventLoop& loop,
-                                            RandomSource& random,
-                                            std::shared_ptr<const net::TlsClientContext> tls,
-                                            AlternateProbe::Done done);
 
 }  // namespace turnpike::server

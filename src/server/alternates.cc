@@ -56,7 +56,7 @@ void Alternates::on_tick() {
 void Alternates::ask_due() {
   const Instant now = net::monotonic_now();
   for (const size_t question : health_.take_due(now)) {
-    auto probe = start_probe(
+    auto probe = std::make_unique<AlternateProbe>(
         health_.question(question), loop_, random_, tls_,
         [this, question](AlternateHealth::Result result) { on_result(question, result); });
     if (!probe->finished()) asked_.push_back({question, now, std::move(probe)});

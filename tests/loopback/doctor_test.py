@@ -10,6 +10,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 from adminlib import ManagedServer  # noqa: E402
+from streamlib import Authority  # noqa: E402
 from harness import case, equal, main, server_command, true  # noqa: E402
 
 
@@ -41,11 +42,11 @@ def healthy():
     with DoctoredServer() as server:
         _, found = findings(server)
         fine = [one["what"] for one in found if one["severity"] == "ok"]
-        for transport in ("udp", "tcp", "tls"):
+        for transport in ("udp", "tcp", "tls", "dtls"):
             got = [what for what in fine if " %s: an Allocate got " % transport in what]
             equal(len(got), 2, "listeners with %s: %r" % (transport, found))
         true("the server runs and answers" in fine, repr(fine))
-        equal(server.admin.get("/v1/status")["sessions_opened"], 6)
+        equal(server.admin.get("/v1/status")["sessions_opened"], 8)
 
 
 @case("a wrong password, and a firewall, are named as problems")
@@ -54,8 +55,22 @@ def wrong():
         code, found = findings(server, "--user", "user", "--password", "wrong")
         equal(code, 1)
         problems = [one for one in found if one["severity"] == "problem"]
-        equal(len(problems), 6, repr(found))
+        equal(len(problems), 8, repr(found))
         true(all(one["advice"] for one in problems), "each with advice")
+
+
+@case("where clients must show certificates the doctor shows the one that it is given")
+def client_certificates():
+    with Authority() as ours:
+        certificate, key = ours.make("client")
+        with DoctoredServer("CA-file=" + ours.certificate) as server:
+            _, found = findings(server)
+            notes = [one for one in found if one["severity"] == "note" and "CA-file" in one["what"]]
+            equal(len(notes), 4, repr(found))
+            true(not [one for one in found if one["severity"] == "problem" and "Allocate" in one["what"]], repr(found))
+            _, found = findings(server, "--client-cert", certificate, "--client-key", key)
+            got = [one["what"] for one in found if "tls: an Allocate got " in one["what"]]
+            equal(len(got), 4, repr(found))
 
 
 @case("without a server the ports are looked at")

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "client/blocking_turn_client.h"
-#include "client/udp_driver.h"
+#include "client/session_driver.h"
 #include "net/clock.h"
 #include "server/supervisor.h"
 
@@ -68,8 +68,8 @@ class LoopbackServer {
 
 // One client with its own socket, and what it was sent.
 struct Client {
-  Client(client::UdpDriver& driver, const client::SessionSettings& settings, RandomSource& random,
-         const Endpoint& server)
+  Client(client::SessionDriver& driver, const client::SessionSettings& settings,
+         RandomSource& random, const Endpoint& server)
       : turn(driver, settings, random, seconds(2)) {
     opened = !turn.open(server).has_value();
     turn.on_data = [this](const client::PeerDataView& data) {
@@ -86,7 +86,7 @@ struct Client {
 
 // Drives clients of one server with one set of credentials.
 struct ClientBench {
-  client::UdpDriver driver;
+  client::SessionDriver driver;
   RandomSource random;
   client::SessionSettings settings{.credentials = {.username = "u", .password = "p"}};
 

@@ -186,8 +186,10 @@ TEST(ProbeOptions, WrongOnesAreRefusedWithOneSentence) {
       {"--host", "h", "--no-auth", "--peer", "192.0.2.1"},
       {"--host", "h", "--no-auth", "--auth", "sha1"},
       {"--host", "h", "--no-auth", "turn:h"},
-      {"turns:h", "--no-auth"},
-      {"turn:h?transport=tcp", "--no-auth"},
+      {"--host", "h", "--no-auth", "--transport", "sctp"},
+      {"--host", "h", "--no-auth", "--insecure"},
+      {"turn:h?transport=tcp", "--no-auth", "--ca-file", "f"},
+      {"turns:h", "--no-auth", "--ca-file", "/nowhere/at/all"},
       {"--echo", "4000", "--host", "h"},
       {"--nonsense"},
   };

@@ -1,5 +1,5 @@
 // The driver with real sockets on loopback, against a server of a few lines on a driver of its own.
-#include "client/udp_driver.h"
+#include "client/session_driver.h"
 
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ constexpr Duration kPatience = seconds(5);
 // so that one thread runs both.
 class TinyServer {
  public:
-  explicit TinyServer(UdpDriver& driver) : driver_(driver) {
+  explicit TinyServer(SessionDriver& driver) : driver_(driver) {
     link_ = *driver.open(kLoopback, [this](const Endpoint& from, ByteView bytes) {
       ++requests;
       if (silent) return;
@@ -45,12 +45,12 @@ class TinyServer {
   bool silent = false;
 
  private:
-  UdpDriver& driver_;
-  UdpDriver::Link link_{};
+  SessionDriver& driver_;
+  SessionDriver::Link link_{};
 };
 
-TEST(UdpDriver, CarriesAQuestionAndItsAnswer) {
-  UdpDriver driver;
+TEST(SessionDriver, CarriesAQuestionAndItsAnswer) {
+  SessionDriver driver;
   TinyServer server(driver);
   RandomSource random(1);
   BindingQuestion question;
@@ -65,8 +65,8 @@ TEST(UdpDriver, CarriesAQuestionAndItsAnswer) {
   EXPECT_EQ(mapped, driver.local(*link));
 }
 
-TEST(UdpDriver, RunsTheScheduleOfASession) {
-  UdpDriver driver;
+TEST(SessionDriver, RunsTheScheduleOfASession) {
+  SessionDriver driver;
   TinyServer server(driver);
   server.silent = true;
   RandomSource random(1);
@@ -80,8 +80,8 @@ TEST(UdpDriver, RunsTheScheduleOfASession) {
   EXPECT_EQ(server.requests, 3);
 }
 
-TEST(UdpDriver, NoticesAClosedPort) {
-  UdpDriver driver;
+TEST(SessionDriver, NoticesAClosedPort) {
+  SessionDriver driver;
   const auto gone = *driver.open(kLoopback, {});
   const Endpoint nobody = driver.local(gone);
   driver.close(gone);
@@ -93,18 +93,18 @@ TEST(UdpDriver, NoticesAClosedPort) {
       driver.run_until([&] { return driver.refused(*link); }, net::monotonic_now() + kPatience));
 }
 
-TEST(UdpDriver, StopsAtTheDeadline) {
-  UdpDriver driver;
+TEST(SessionDriver, StopsAtTheDeadline) {
+  SessionDriver driver;
   EXPECT_FALSE(driver.run_until([] { return false; }, net::monotonic_now() + milliseconds(2)));
 }
 
-TEST(UdpDriver, HandlersMayCloseTheirOwnLink) {
-  UdpDriver driver;
+TEST(SessionDriver, HandlersMayCloseTheirOwnLink) {
+  SessionDriver driver;
   TinyServer server(driver);
   RandomSource random(1);
   BindingQuestion question;
   bool answered = false;
-  std::optional<UdpDriver::Link> link;
+  std::optional<SessionDriver::Link> link;
   link = *driver.connect(question, server.address(), [&](const Event&) {
     answered = true;
     driver.close(*link);
@@ -113,8 +113,8 @@ TEST(UdpDriver, HandlersMayCloseTheirOwnLink) {
   EXPECT_TRUE(driver.run_until([&] { return answered; }, net::monotonic_now() + kPatience));
 }
 
-TEST(UdpDriver, AnOpenSocketServesASessionAndEverybodyElse) {
-  UdpDriver driver;
+TEST(SessionDriver, AnOpenSocketServesASessionAndEverybodyElse) {
+  SessionDriver driver;
   TinyServer server(driver);
   RandomSource random(1);
   BindingQuestion question;
@@ -132,7 +132,7 @@ TEST(UdpDriver, AnOpenSocketServesASessionAndEverybodyElse) {
 }
 
 TEST(BlockingTurnClient, AllocatesAndReleases) {
-  UdpDriver driver;
+  SessionDriver driver;
   TinyServer server(driver);
   RandomSource random(1);
   const SessionSettings settings;
@@ -146,7 +146,7 @@ TEST(BlockingTurnClient, AllocatesAndReleases) {
 }
 
 TEST(BlockingTurnClient, GivesUpAfterItsPatience) {
-  UdpDriver driver;
+  SessionDriver driver;
   TinyServer server(driver);
   server.silent = true;
   RandomSource random(1);

@@ -1,5 +1,5 @@
-// Runs sessions over real UDP sockets and the real clock, on the caller's thread, until what the
-// caller waits for has happened.
+// Runs sessions over real sockets and the real clock, on the caller's thread, until what the caller
+// waits for has happened.
 #pragma once
 
 #include <functional>
@@ -7,27 +7,32 @@
 #include <optional>
 #include <vector>
 
+#include "client/server_link.h"
 #include "client/session.h"
+#include "net/event_loop.h"
 #include "net/plain_udp.h"
 
 namespace turnpike::client {
 
-class UdpDriver {
+class SessionDriver {
  public:
   // Names a socket. Stays valid until close().
   enum class Link : uint32_t {};
 
-  // Both are called from within call() and run_until(), and may use the driver; views in what they
-  // are given live until they return.
+  // Both are called from within call() and run_until(), and may use the driver, but for
+  // run_until(); views in what they are given live until they return.
   using EventHandler = std::function<void(const Event&)>;
   using DatagramHandler = std::function<void(const Endpoint& from, ByteView bytes)>;
 
-  UdpDriver() : buffer_(65536) {}
+  SessionDriver() : buffer_(65536) {}
 
-  // A socket that talks to `server` only, for `session`, which is borrowed until close().
+  // A link that talks to that server only, for `session`, which is borrowed until close().
+  Result<Link, net::SysError> connect(Session& session, const ServerAddress& server,
+                                      EventHandler on_event);
+  // The same over plain UDP.
   Result<Link, net::SysError> connect(Session& session, const Endpoint& server,
                                       EventHandler on_event);
-  // A socket for everybody.
+  // A UDP socket for everybody.
   Result<Link, net::SysError> open(const Endpoint& local, DatagramHandler on_datagram);
   // Lets `session` talk to `server` through a socket that is not connected elsewhere: what the
   // session doesn't take goes on to the DatagramHandler, if there is one.
@@ -36,8 +41,10 @@ class UdpDriver {
   void close(Link link);
 
   [[nodiscard]] Endpoint local(Link link) const;
-  // Somebody on the way told us that nobody listens where we send to.
-  [[nodiscard]] bool refused(Link link) const { return at(link).refused; }
+  // Nothing will come from there: we were told that nobody listens, or the connection is gone.
+  [[nodiscard]] bool refused(Link link) const;
+  // In words; empty while it is not refused.
+  [[nodiscard]] std::string failure(Link link) const;
 
   // Calls act(now, out), for a call of the link's session, and carries out what was written.
   void call(Link link, const std::function<void(Instant, Output&)>& act);
@@ -49,8 +56,9 @@ class UdpDriver {
 
  private:
   struct Line {
+    std::unique_ptr<ServerLink> server_link;  // Null: an open socket.
     net::UdpSocket socket;
-    bool connected = false;
+    net::Watch readable;  // After the socket: it goes first.
     bool refused = false;
     Endpoint server;
     Session* session = nullptr;
@@ -60,10 +68,12 @@ class UdpDriver {
 
   Line& at(Link link) { return *lines_[static_cast<size_t>(link)]; }
   [[nodiscard]] const Line& at(Link link) const { return *lines_[static_cast<size_t>(link)]; }
-  Link add(std::unique_ptr<Line> line);
+  // The place of the next line.
+  Link next_link();
 
-  void turn(Duration max_wait);
   void receive(Link link);
+  // False: the session has no use for it.
+  bool give_to_session(Link link, ByteView packet);
   void carry_out(Link link, const Output& out);
   void run_due_sessions(Instant now);
   [[nodiscard]] Instant next_deadline() const;
@@ -71,7 +81,9 @@ class UdpDriver {
   // An Output of its own for each level of calls from handlers.
   class Borrowed;
 
-  std::vector<std::unique_ptr<Line>> lines_;  // Closed ones are empty.
+  net::EventLoop loop_;
+  std::vector<std::unique_ptr<Line>> lines_;    // Closed ones are empty.
+  std::vector<std::unique_ptr<Line>> retired_;  // Closed ones that may be on the stack.
   std::vector<std::unique_ptr<Output>> spare_outputs_;
   std::vector<uint8_t> buffer_;
 };
