@@ -5,9 +5,9 @@ import contextlib
 import datetime
 import json
 import os
-import subprocess
 import sys
 
+import measures
 import servers
 import statistics_of as stats
 from scenarios import BY_NAME, SCENARIOS
@@ -29,23 +29,30 @@ def arguments():
     parser.add_argument("--no-rival", action="store_true")
     parser.add_argument("--floor", help="the bare loop: build/bench/bin/bench_floor")
     parser.add_argument("--core", type=int, default=0, help="of the servers; the generator has the others")
-    parser.add_argument("--json", help="a file for every single figure")
+    parser.add_argument("--json", help="a file for every single figure, written anew after each scenario")
     parser.add_argument("--history", help="what was changed: adds a line to bench/history.jsonl")
+    parser.add_argument("--list", action="store_true", help="what the scenarios are")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.scenario if name not in BY_NAME]
     if unknown:
         parser.error("there is no scenario %s" % ", ".join(unknown))
+    if chosen.rounds < 1 or chosen.seconds < 1:
+        parser.error("--rounds and --seconds are at least 1")
+    for binary in (chosen.ours, chosen.base, chosen.floor):
+        if binary and not os.access(binary, os.X_OK):
+            parser.error("there is no program %s: see bench/README.md on building" % binary)
     return chosen
 
 
 def contestants(chosen, scenario, directory):
+    # Both builds are given the option, as one may have another default.
     moderation = ("--wake-up-moderation=%d" % (250 if scenario.moderated else 0),)
     found = {"turnpike": servers.turnpike_command(chosen.ours, moderation)}
     if chosen.base:
         found["base"] = servers.turnpike_command(chosen.base, moderation)
     if chosen.rival:
         found["rival"] = servers.other_command(chosen.rival)
-    elif not chosen.no_rival and scenario.rival:
+    elif not chosen.no_rival:
         found["coturn"] = servers.coturn_command("turnserver")
     if chosen.floor and scenario.floor:
         for mode in ("single", "batch", "runs"):
@@ -53,93 +60,135 @@ def contestants(chosen, scenario, directory):
     return {name: servers.Server(name, command, chosen.core, directory) for name, command in found.items()}
 
 
-def run_load(chosen, scenario, server):
-    others = ",".join(str(core) for core in range(os.cpu_count() or 1) if core != chosen.core) or "0"
-    command = ["taskset", "-c", others, chosen.ours, "load", "--host", "127.0.0.1", "--port", str(server.port), "--user",
-               servers.USER, "--password", servers.PASSWORD, "--server-pid", str(server.process.pid), "--json",
-               "--duration", str(chosen.seconds), *scenario.load]
-    if server.name.startswith("floor"):
-        command += ["--carry", "bare"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    try:
-        figures = json.loads(done.stdout)
-    except json.JSONDecodeError:
-        raise RuntimeError("the load generator failed on %s: %s" % (server.name, done.stderr.strip())) from None
-    if figures["ready"] != figures["clients"]:
-        raise RuntimeError("%s: only %d of %d clients: %s" % (server.name, figures["ready"], figures["clients"],
-                                                              figures["failures"]))
-    return figures
+class Progress:
+    """One line that is written over, if a person looks at it."""
+
+    def __init__(self):
+        self.watched = sys.stderr.isatty()
+
+    def show(self, words):
+        if self.watched:
+            print("\r\033[K" + words, end="", file=sys.stderr, flush=True)
+
+    def clear(self):
+        self.show("")
 
 
-def measure(chosen, scenario, directory):
-    """{server: [figures of a round]}"""
+def measure(chosen, scenario, directory, progress):
+    """({server: [figures of a round]}, {server: why it has none})"""
+    take = measures.METHODS[scenario.method]
+    fresh = scenario.method in measures.FRESH
+    results, failed = {}, {}
     with contextlib.ExitStack() as stack:
-        running = {name: stack.enter_context(server)
-                   for name, server in contestants(chosen, scenario, directory).items()}
-        results = {name: [] for name in running}
-        for number in range(chosen.rounds + 1):
+        running = contestants(chosen, scenario, directory)
+        for name, server in running.items() if not fresh else ():
+            try:
+                stack.enter_context(server)
+            except servers.NotRunning as error:
+                failed[name] = str(error)
+        for number in range(0 if not fresh else 1, chosen.rounds + 1):
             for name, server in running.items():
-                print("%s: round %d of %d, %s   " % (scenario.name, number, chosen.rounds, name), end="\r", file=sys.stderr)
-                figures = run_load(chosen, scenario, server)
+                if name in failed:
+                    continue
+                progress.show("%s: round %d of %d, %s" % (scenario.name, number, chosen.rounds, name))
+                try:
+                    with server if fresh else contextlib.nullcontext():
+                        figures = take(chosen, scenario, server)
+                except (measures.Failed, servers.NotRunning) as error:
+                    failed[name] = str(error)
+                    results.pop(name, None)
+                    continue
                 if number > 0:
-                    results[name].append(figures)
-    return results
+                    results.setdefault(name, []).append(figures)
+    progress.clear()
+    return results, failed
 
 
-def cpu_of(rounds):
-    return [figures["server_us_per_unit"] for figures in rounds]
+def values_of(rounds):
+    return [figures["value"] for figures in rounds]
+
+
+def number(value):
+    return "%.0f" % value if abs(value) >= 1000 else "%.3g" % value if abs(value) < 1 else "%.2f" % value
+
+
+def verdict_of(scenario, values, pairs):
+    if scenario.limit is not None:
+        return "<= %s: %s" % (number(scenario.limit), stats.verdict(values, scenario.limit))
+    if scenario.bar is None or not pairs:
+        return ""
+    if scenario.method == "held":
+        return ">= %.2f: %s" % (scenario.bar, stats.verdict_at_least(pairs, scenario.bar))
+    return "<= %.2f: %s" % (scenario.bar, stats.verdict(pairs, scenario.bar))
 
 
 def row(scenario, name, rounds, results):
-    median, low, high = stats.spread(cpu_of(rounds))
+    values = values_of(rounds)
+    median, low, high = stats.spread(values)
     loss = stats.spread([figures["loss"] for figures in rounds])[0] or 0
     p50 = stats.spread([figures["latency"]["p50_us"] for figures in rounds])[0]
     p99 = stats.spread([figures["latency"]["p99_us"] for figures in rounds])[0]
-    rival = next((other for other in ("rival", "coturn") if other in results), None)
-    ratio = verdict = ""
-    if name in ("turnpike", "base") and rival:
-        pairs = stats.ratios(cpu_of(rounds), cpu_of(results[rival]))
-        middle, low_ratio, high_ratio = stats.spread(pairs)
-        ratio = "%.2f (%.2f-%.2f)" % (middle, low_ratio, high_ratio)
-        if name == "turnpike" and scenario.bar:
-            verdict = "<= %.2f: %s" % (scenario.bar, stats.verdict(pairs, scenario.bar))
-    return "| %s | %s | %.2f (%.2f-%.2f) | %.3f %% | %.0f / %.0f | %s | %s |" % (
-        scenario.name, name, median, low, high, loss * 100, p50, p99, ratio, verdict)
+    other = next((rival for rival in ("rival", "coturn") if rival in results), None)
+    if name == "turnpike" and other is None and "base" in results:
+        other = "base"
+    ratio, pairs = "", []
+    if name in ("turnpike", "base") and other not in (None, name):
+        pairs = stats.ratios(values, values_of(results[other]))
+        if pairs:
+            ratio = "%.2f (%.2f-%.2f)" % stats.spread(pairs)
+    verdict = verdict_of(scenario, values, pairs if other != "base" else []) if name == "turnpike" else ""
+    return "| %s | %s | %s (%s-%s) %s | %.3f %% | %.0f / %.0f | %s | %s |" % (
+        scenario.name, name, number(median), number(low), number(high), unit_of(scenario), loss * 100, p50, p99, ratio,
+        verdict)
+
+
+def unit_of(scenario):
+    return "us/" + scenario.unit if scenario.method == "cpu" else scenario.unit
 
 
 def keep(chosen, everything):
-    medians = {scenario: {name: round(stats.spread(cpu_of(rounds))[0], 3) for name, rounds in results.items()}
+    medians = {scenario: {name: round(stats.spread(values_of(rounds))[0], 3) for name, rounds in results.items()}
                for scenario, results in everything.items()}
     line = {"date": datetime.date.today().isoformat(), "change": chosen.history, "rounds": chosen.rounds,
-            "seconds": chosen.seconds, "us_per_unit": medians}
+            "seconds": chosen.seconds, "medians": medians}
     with open(os.path.join(ROOT, "bench/history.jsonl"), "a", encoding="ascii") as history:
         history.write(json.dumps(line) + "\n")
 
 
+def write_json(path, everything):
+    # Whole or not at all: a run of all scenarios takes an hour, and somebody may look at what there is so far.
+    with open(path + ".new", "w", encoding="ascii") as file:
+        json.dump({name: {"unit": unit_of(BY_NAME[name]), "servers": results} for name, results in everything.items()}, file)
+    os.replace(path + ".new", path)
+
+
 def main():
     chosen = arguments()
-    if not os.access(chosen.ours, os.X_OK):
-        sys.exit("bench/compare.sh: build the release first: cmake --preset release && ninja -C build/release turnpike")
+    if chosen.list:
+        for scenario in SCENARIOS:
+            print("%-16s %s" % (scenario.name, scenario.about))
+        return 0
     wanted = [BY_NAME[name] for name in chosen.scenario] or list(SCENARIOS)
-    everything = {}
-    print("| scenario | server | CPU us per unit | loss | p50 / p99 us | of the rival's | bar |")
-    print("|---|---|---|---|---|---|---|")
+    everything, complete = {}, True
+    progress = Progress()
+    print("| scenario | server | figure | loss | p50 / p99 us | of the rival's | bar |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     with servers.scratch() as directory:
         for scenario in wanted:
-            try:
-                results = measure(chosen, scenario, directory)
-            except RuntimeError as error:
-                print("| %s | - | not measured: %s | | | | |" % (scenario.name, error))
-                continue
-            everything[scenario.name] = results
+            results, failed = measure(chosen, scenario, directory, progress)
             for name, rounds in results.items():
                 print(row(scenario, name, rounds, results), flush=True)
-    if chosen.json:
-        with open(chosen.json, "w", encoding="ascii") as file:
-            json.dump(everything, file)
-    if chosen.history:
+            for name, why in failed.items():
+                complete = False
+                print("| %s | %s | not measured: %s | | | | |" % (scenario.name, name, why), flush=True)
+            if results:
+                everything[scenario.name] = results
+            if chosen.json:
+                write_json(chosen.json, everything)
+    if chosen.history and everything:
         keep(chosen, everything)
+    return 0 if complete else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,6 @@
 """The servers that are compared: how each is started on one core, and how it is ended."""
 
+import contextlib
 import os
 import shlex
 import socket
@@ -8,6 +9,16 @@ import tempfile
 import time
 
 USER, PASSWORD, REALM = "bench", "bench", "bench.example"
+
+
+# RFC 8489 section 5: type, length, magic cookie, transaction.
+BINDING_REQUEST = bytes.fromhex("000100002112a442") + b"bench-ready?"
+
+
+def is_bound(port):
+    """A UDP socket of this host, IPv4, has that port."""
+    with open("/proc/net/udp", encoding="ascii") as table:
+        return any(line.split()[1].endswith(":%04X" % port) for line in table.readlines()[1:])
 
 
 def free_port():
@@ -26,6 +37,10 @@ def certificate(directory):
     return paths
 
 
+class NotRunning(RuntimeError):
+    """It did not start, or does not answer."""
+
+
 class Server:
     """A running server, pinned to one core; a context manager."""
 
@@ -40,10 +55,36 @@ class Server:
         self.log = open(os.path.join(self.directory, "%s-%d.log" % (self.name, self.port)), "wb")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                         cwd=self.directory)
-        time.sleep(1.5)  # Each says in a way of its own that it is ready, and coturn's is a log.
-        if self.process.poll() is not None:
-            raise RuntimeError("%s ended with %d; see %s" % (self.name, self.process.returncode, self.log.name))
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def wait_until_ready(self, patience=15):
+        """Each says in a way of its own that it is ready, so it is asked. The bare loop answers nothing but floor's."""
+        deadline = time.monotonic() + patience
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.connect(("127.0.0.1", self.port))
+            client.settimeout(0.1)
+            while time.monotonic() < deadline:
+                if self.process.poll() is not None:
+                    raise NotRunning("%s ended with %d: %s" % (self.name, self.process.returncode, self.last_words()))
+                if self.name.startswith("floor"):
+                    if is_bound(self.port):
+                        return
+                    time.sleep(0.05)
+                    continue
+                with contextlib.suppress(OSError):
+                    client.send(BINDING_REQUEST)
+                    if client.recv(1500)[:2] == b"\x01\x01":
+                        return
+        raise NotRunning("%s does not answer: %s" % (self.name, self.last_words()))
+
+    def last_words(self):
+        with open(self.log.name, "rb") as log:
+            return log.read()[-600:].decode("utf-8", "replace")
 
     def __exit__(self, *_):
         self.process.terminate()

@@ -30,3 +30,13 @@ def verdict(ratio_values, bar):
     if high <= bar:
         return "met"
     return "missed" if low > bar else "not shown"
+
+
+def verdict_at_least(ratio_values, bar):
+    """The same for what is better the more it is."""
+    if bar is None or not ratio_values:
+        return ""
+    _, low, high = spread(ratio_values)
+    if low >= bar:
+        return "met"
+    return "missed" if high < bar else "not shown"

@@ -196,26 +196,33 @@ class Floor {
       return listener_;
     }
     const auto found = clients_.find(key_of(message.address));
-    if (found == clients_.end()) return greet(message);
+    // A later run may have a socket on a port that an earlier one had.
+    if (found == clients_.end() || is_greeting(message)) return greet(message);
     message.address = found->second->peer;
     return found->second->relay;
   }
 
+  static bool is_greeting(const Message& message) {
+    return message.bytes.iov_len == sizeof(FloorGreeting) &&
+           std::memcmp(message.bytes.iov_base, kFloorQuestion.data(), kFloorQuestion.size()) == 0;
+  }
+
   int greet(const Message& message) {
+    if (!is_greeting(message)) return -1;
     FloorGreeting greeting{};
-    if (message.bytes.iov_len != greeting.size()) return -1;
     std::memcpy(greeting.data(), message.bytes.iov_base, greeting.size());
-    if (!std::equal(kFloorQuestion.begin(), kFloorQuestion.end(), greeting.begin())) return -1;
-    auto client = std::make_unique<Client>();
-    client->relay = open_socket(mode_, 0, kSocketBuffer / 32);
-    client->address = message.address;
-    client->peer.sin_family = AF_INET;
+    auto& client = clients_[key_of(message.address)];
+    if (!client) {
+      client = std::make_unique<Client>();
+      client->relay = open_socket(mode_, 0, kSocketBuffer / 32);
+      client->address = message.address;
+      client->peer.sin_family = AF_INET;
+      watch(client->relay, client.get());
+    }
     std::memcpy(&client->peer.sin_addr, greeting.data() + 8, 4);
     std::memcpy(&client->peer.sin_port, greeting.data() + 12, 2);
-    watch(client->relay, client.get());
     sockaddr to{};
     std::memcpy(&to, &client->address, sizeof(to));
-    clients_.emplace(key_of(message.address), std::move(client));
     static_cast<void>(
         sendto(listener_, kFloorAnswer.data(), kFloorAnswer.size(), 0, &to, sizeof(to)));
     return -1;
