@@ -88,6 +88,7 @@ Complaint set_default_family(Config& config, std::string_view value) {
 
 // More than this is a slip of the keyboard: every worker has buffers and sockets of its own.
 constexpr uint32_t kMaxWakeUpPause = 1000;
+constexpr uint32_t kMaxBusyPoll = 1000;
 constexpr uint64_t kMaxThreads = 1024;
 constexpr uint64_t kMaxSocketBuffer = 1U << 30;
 
@@ -158,7 +159,8 @@ constexpr Option kListeners[] = {
      .placeholder = "BYTES",
      .default_text = "2097152",
      .help =
-         "Receive and send buffer of each UDP socket in the kernel; 0 keeps the system's default.",
+         "Receive and send buffer of each listening UDP socket in the kernel; 0 keeps the system's "
+         "default.",
      .apply = set_number<&Config::sock_buf_size_bytes, 0, kMaxSocketBuffer>},
     {.name = "relay-threads",
      .letter = 'm',
@@ -174,6 +176,14 @@ constexpr Option kListeners[] = {
          "A worker that is woken often for a few packets each lets them gather that long, which "
          "saves much of its CPU time. Idle and saturated workers don't wait; 0 is never.",
      .apply = set_number<&Config::wake_up_moderation_us, 0, kMaxWakeUpPause>},
+    {.name = "busy-poll",
+     .origin = Origin::ours,
+     .placeholder = "MICROSECONDS",
+     .default_text = "0",
+     .help = "For so long the kernel asks the network card itself when a listening UDP socket is "
+             "found empty (SO_BUSY_POLL): less delay for more CPU time. Needs CAP_NET_ADMIN and a "
+             "card whose driver can; 0 is off.",
+     .apply = set_number<&Config::busy_poll_us, 0, kMaxBusyPoll>},
 };
 
 constexpr Option kRelay[] = {

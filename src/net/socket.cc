@@ -45,11 +45,25 @@ const char* set_options(int fd, std::span<const Option> options) {
   return nullptr;
 }
 
+// Whatever a datagram that leaves needs.
+const char* set_sending_options(int fd, IpFamily family, bool icmp_errors) {
+  if (family == IpFamily::v4) {
+    const std::array list = {
+        Option{true, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, "IP_MTU_DISCOVER"},
+        Option{icmp_errors, IPPROTO_IP, IP_RECVERR, 1, "IP_RECVERR"},
+    };
+    return set_options(fd, list);
+  }
+  const std::array list = {
+      Option{true, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT, "IPV6_MTU_DISCOVER"},
+      Option{icmp_errors, IPPROTO_IPV6, IPV6_RECVERR, 1, "IPV6_RECVERR"},
+  };
+  return set_options(fd, list);
+}
+
 const char* set_v4_options(int fd, const UdpOptions& options) {
   const std::array list = {
-      Option{true, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, "IP_MTU_DISCOVER"},
       Option{options.packet_info, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO"},
-      Option{options.icmp_errors, IPPROTO_IP, IP_RECVERR, 1, "IP_RECVERR"},
       Option{options.packet_marks, IPPROTO_IP, IP_RECVTTL, 1, "IP_RECVTTL"},
       Option{options.packet_marks, IPPROTO_IP, IP_RECVTOS, 1, "IP_RECVTOS"},
   };
@@ -61,9 +75,7 @@ const char* set_v6_options(int fd, const UdpOptions& options, bool is_bound) {
   if (is_bound && get_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 1) return "IPV6_V6ONLY";
   const std::array list = {
       Option{!is_bound, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"},
-      Option{true, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT, "IPV6_MTU_DISCOVER"},
       Option{options.packet_info, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"},
-      Option{options.icmp_errors, IPPROTO_IPV6, IPV6_RECVERR, 1, "IPV6_RECVERR"},
       Option{options.packet_marks, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1, "IPV6_RECVHOPLIMIT"},
       Option{options.packet_marks, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "IPV6_RECVTCLASS"},
   };
@@ -71,11 +83,14 @@ const char* set_v6_options(int fd, const UdpOptions& options, bool is_bound) {
 }
 
 // A kernel without UDP_SEGMENT would ignore the ancillary data and send one huge datagram, so
-// whether it knows the option must be asked before.
+// whether it knows the option must be asked before. It is the same for every socket.
 bool kernel_has_gso(int fd) {
-  int value = 0;
-  socklen_t size = sizeof(value);
-  return ::getsockopt(fd, SOL_UDP, UDP_SEGMENT, &value, &size) == 0;
+  static const bool has = [fd] {
+    int value = 0;
+    socklen_t size = sizeof(value);
+    return ::getsockopt(fd, SOL_UDP, UDP_SEGMENT, &value, &size) == 0;
+  }();
+  return has;
 }
 
 }  // namespace
@@ -118,6 +133,20 @@ int UdpSocket::bind(const Endpoint& local) {
   return 0;
 }
 
+void UdpSocket::tune_for_sending() {
+  lacks_sending_ = false;
+  // Refused by no kernel that has made the socket; and it would only mean DF on what we send.
+  static_cast<void>(set_sending_options(fd(), family(), wants_icmp_));
+  reports_icmp_ = wants_icmp_;
+}
+
+void UdpSocket::tune_for_bursts() {
+  lacks_bursts_ = false;
+  // The kernel has counted from the beginning; this makes it tell.
+  set_option(fd(), SOL_SOCKET, SO_RXQ_OVFL, 1);
+  gro_ = wants_gro_ && set_option(fd(), SOL_UDP, UDP_GRO, 1);
+}
+
 Result<UdpSocket, SysError> make_udp_socket(const UdpOptions& options) {
   const bool is_v4 = options.family == IpFamily::v4;
   Fd fd(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -134,6 +163,13 @@ Result<UdpSocket, SysError> adopt_udp_socket(Fd given, const UdpOptions& options
   const int fd = socket.fd();
   const bool is_bound = local.port != 0;
   const char* refused = is_v4 ? set_v4_options(fd, options) : set_v6_options(fd, options, is_bound);
+  socket.wants_icmp_ = options.icmp_errors;
+  socket.wants_gro_ = options.gro;
+  socket.lacks_sending_ = socket.lacks_bursts_ = options.tuned_in_use;
+  if (refused == nullptr && !options.tuned_in_use) {
+    refused = set_sending_options(fd, socket.family(), options.icmp_errors);
+    socket.reports_icmp_ = options.icmp_errors;
+  }
   if (refused == nullptr && options.reuse_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
     refused = "SO_REUSEPORT";
   }
@@ -141,11 +177,10 @@ Result<UdpSocket, SysError> adopt_udp_socket(Fd given, const UdpOptions& options
     return unexpected(last_error(std::string("set ") + refused + " on a UDP socket"));
   }
   // What follows is welcome but not needed.
-  set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  if (!options.tuned_in_use) socket.tune_for_bursts();
+  if (options.busy_poll_us > 0) set_option(fd, SOL_SOCKET, SO_BUSY_POLL, options.busy_poll_us);
   set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
-  socket.icmp_errors_ = options.icmp_errors;
-  socket.gro_ = options.gro && set_option(fd, SOL_UDP, UDP_GRO, 1);
   socket.gso_ = options.gso && kernel_has_gso(fd);
   return socket;
 }
@@ -165,6 +200,10 @@ BufferSizes buffer_sizes(const UdpSocket& socket) {
   // The kernel doubles what it was given, for its own bookkeeping.
   return {.receive = get_option(socket.fd(), SOL_SOCKET, SO_RCVBUF) / 2,
           .send = get_option(socket.fd(), SOL_SOCKET, SO_SNDBUF) / 2};
+}
+
+int busy_poll_of(const UdpSocket& socket) {
+  return get_option(socket.fd(), SOL_SOCKET, SO_BUSY_POLL);
 }
 
 }  // namespace turnpike::net

@@ -9,6 +9,7 @@
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "net/fd.h"
+#include "net/read_depth.h"
 #include "net/sys_error.h"
 
 namespace turnpike::net {
@@ -36,8 +37,15 @@ struct UdpOptions {
   bool gro = false;           // The kernel may join datagrams of one flow; ignored where it can't.
   bool icmp_errors = false;   // ICMP errors are kept for icmp_errors.h.
   bool gso = true;            // Runs leave in one piece where the kernel can; off to compare.
-  int receive_buffer = 0;     // Bytes of payload; 0 leaves the system's default.
+  // What only traffic needs is set when it comes: DF and ICMP errors with the first send, joined
+  // datagrams and the count of dropped ones with the first burst that is received. A socket that
+  // may well never see either is made with fewer system calls.
+  bool tuned_in_use = false;
+  int receive_buffer = 0;  // Bytes of payload; 0 leaves the system's default.
   int send_buffer = 0;
+  // SO_BUSY_POLL: microseconds for which an empty read asks the network card itself; 0 leaves it.
+  // The kernel refuses more than its default to who lacks CAP_NET_ADMIN: see busy_poll_of().
+  int busy_poll_us = 0;
 };
 
 struct BufferSizes {
@@ -61,7 +69,7 @@ class UdpSocket {
   // What it is bound to; before bind() the wildcard of its family with port 0.
   [[nodiscard]] const Endpoint& local() const { return local_; }
   [[nodiscard]] bool joins_received() const { return gro_; }
-  [[nodiscard]] bool reports_icmp() const { return icmp_errors_; }
+  [[nodiscard]] bool reports_icmp() const { return reports_icmp_; }
 
   // 0, or the errno of bind(2): a full port is an ordinary answer, not a failure worth a text.
   // Asks the kernel for the port if that is 0.
@@ -77,11 +85,20 @@ class UdpSocket {
   friend Result<UdpSocket, SysError> adopt_udp_socket(Fd fd, const UdpOptions& options,
                                                       const Endpoint& local);
 
+  // What the socket still lacks for sending, and for receiving many messages at once.
+  void tune_for_sending();
+  void tune_for_bursts();
+
   Fd fd_;
   Endpoint local_;
   bool gro_ = false;
   bool gso_ = false;
-  bool icmp_errors_ = false;
+  bool reports_icmp_ = false;
+  bool lacks_sending_ = false;
+  bool lacks_bursts_ = false;
+  bool wants_icmp_ = false;
+  bool wants_gro_ = false;
+  ReadDepth read_depth_;
   uint32_t receive_drops_ = 0;  // The kernel's running count when it was last seen.
   uint32_t tx_queue_ = 0;       // A hint to TxBatch, which checks it.
 };
@@ -97,5 +114,6 @@ Result<UdpSocket, SysError> adopt_udp_socket(Fd fd, const UdpOptions& options,
 
 // What the kernel really gave, which may be less than what was asked for.
 BufferSizes buffer_sizes(const UdpSocket& socket);
+int busy_poll_of(const UdpSocket& socket);  // Microseconds.
 
 }  // namespace turnpike::net

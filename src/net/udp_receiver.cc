@@ -10,8 +10,7 @@
 namespace turnpike::net {
 namespace {
 
-// Most reads find a few messages, and each one asked for costs a little to prepare.
-constexpr size_t kReceivesPerCall = 16;
+constexpr size_t kReceivesPerCall = ReadDepth::kDeep;
 
 struct alignas(cmsghdr) RxControl {
   std::array<uint8_t, CMSG_SPACE(sizeof(in6_pktinfo)) + 4 * CMSG_SPACE(sizeof(int))> bytes;
@@ -56,20 +55,25 @@ UdpReceiver::~UdpReceiver() = default;
 
 std::span<const RxDatagram> UdpReceiver::receive(UdpSocket& socket, RxSlab& slab) {
   received_.clear();
-  const size_t slot_size = socket.joins_received() ? RxSlab::kLargeSlot : slab.small_slot();
-  for (size_t total = 0; total < DatagramIo::kMaxMessages;) {
+  const size_t slot_size = socket.wants_gro_ ? RxSlab::kLargeSlot : slab.small_slot();
+  const size_t depth = socket.read_depth_.want();
+  size_t total = 0;
+  while (total < DatagramIo::kMaxMessages) {
     const size_t want =
-        std::min({kReceivesPerCall, DatagramIo::kMaxMessages - total, slab.slots_left(slot_size)});
+        std::min({depth, DatagramIo::kMaxMessages - total, slab.slots_left(slot_size)});
     if (want == 0) {
       counters_.rx_no_room.add();
-      break;
+      return received_;
     }
     const size_t got = receive_some(socket, slab, slot_size, want);
     for (size_t i = 0; i < got; ++i) cut_message(socket, i);
     if (got > 0) slab.keep(slot_size, got, arrays_->messages[got - 1].msg_len);
     total += got;
-    if (got < want) break;
+    // A socket that is read for one message shows itself again in the next turn if there are more.
+    if (got < want || depth == 1) break;
   }
+  socket.read_depth_.found(total);
+  if (total > 1 && socket.lacks_bursts_) socket.tune_for_bursts();
   return received_;
 }
 

@@ -66,7 +66,10 @@ UdpSender::UdpSender(IoCounters& counters, std::vector<IcmpError>& errors, const
 UdpSender::~UdpSender() = default;
 
 void UdpSender::send(TxBatch& batch, Instant now) {
-  for (const TxBatch::Queue& queue : batch.queues()) send_queue(batch, queue, now);
+  for (const TxBatch::Queue& queue : batch.queues()) {
+    if (queue.socket->lacks_sending_) queue.socket->tune_for_sending();
+    send_queue(batch, queue, now);
+  }
   batch.clear();
 }
 

@@ -23,7 +23,8 @@ struct RelaySettings {
   uint16_t max_port = 65535;
   std::vector<Ip> relay_ips;  // Empty: chosen for each request.
   std::vector<ExternalIp> external_ips;
-  // Pays where peers send bursts, but every read then needs a large slot.
+  // Pays where peers send bursts, but every read then needs a large slot, so it begins with the
+  // first burst.
   bool join_received = true;
   int receive_buffer = 0;  // Bytes; 0 leaves the system's default.
   int send_buffer = 0;

@@ -94,6 +94,7 @@ Result<net::UdpSocket, RelaySockets::AddressError> RelaySockets::make_socket(
       net::make_udp_socket({.family = family,
                             .gro = settings_.join_received,
                             .icmp_errors = true,
+                            .tuned_in_use = true,
                             .receive_buffer = settings_.receive_buffer,
                             .send_buffer = settings_.send_buffer});
   if (socket) return std::move(*socket);

@@ -18,6 +18,7 @@ net::UdpOptions listener_options(const config::Config& config, const Endpoint& l
   options.gro = true;
   options.receive_buffer = static_cast<int>(config.sock_buf_size_bytes);
   options.send_buffer = static_cast<int>(config.sock_buf_size_bytes);
+  options.busy_poll_us = static_cast<int>(config.busy_poll_us);
   return options;
 }
 
@@ -69,6 +70,15 @@ Result<void, net::SysError> bind_all(const config::Config& config, const Endpoin
 }
 
 }  // namespace
+
+void warn_of_busy_poll(const config::Config& config, const WorkerListeners& listeners) {
+  if (listeners.udp.empty()) return;
+  const int granted = net::busy_poll_of(listeners.udp.front());
+  if (granted >= static_cast<int>(config.busy_poll_us)) return;
+  log_warning("busy_poll_refused", {{"wanted", config.busy_poll_us},
+                                    {"granted", granted},
+                                    {"reason", "it needs CAP_NET_ADMIN, or net.core.busy_read"}});
+}
 
 std::vector<Endpoint> listening_endpoints(const config::Config& config) {
   std::vector<Endpoint> endpoints;

@@ -26,6 +26,9 @@ struct WorkerListeners {
   std::vector<net::Fd> proxied;
 };
 
+// An option that the kernel did not grant is worth a line in the log, and no more.
+void warn_of_busy_poll(const config::Config& config, const WorkerListeners& listeners);
+
 struct Listeners {
   std::vector<Endpoint> endpoints;  // What is served where is the same everywhere.
   std::vector<Endpoint> proxied_endpoints;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <csignal>
 
+#include <malloc.h>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "net/clock.h"
@@ -91,6 +93,7 @@ Result<void, std::string> Supervisor::prepare() {
   endpoints_ = listeners->endpoints;
   proxied_endpoints_ = listeners->proxied_endpoints;
   udp_addresses_ = udp_addresses(listeners->of_worker.front());
+  warn_of_busy_poll(config_, listeners->of_worker.front());
   if (config_.rfc5780) redirected_replies_.emplace(RandomSource().hash_key());
   make_workers(std::move(*listeners));
   make_desk();
@@ -413,6 +416,8 @@ void Supervisor::on_tick() {
     }
   }
   reservations_.expire(now);
+  // The workers go on meanwhile, but for one that needs memory just then.
+  if (memory_return_.is_due(now, allocations() + connections())) ::malloc_trim(0);
   obey(shutdown_.look(now, allocations(), config_.drain_min_allocations));
   tell_manager();
 }
@@ -450,6 +455,12 @@ void Supervisor::tell_manager() {
     return;
   }
   manager.alive();
+}
+
+uint64_t Supervisor::connections() const {
+  uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->connections();
+  return sum;
 }
 
 uint64_t Supervisor::allocations() const {

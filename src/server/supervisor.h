@@ -24,6 +24,7 @@
 #include "server/control_desk.h"
 #include "server/external_address.h"
 #include "server/listeners.h"
+#include "server/memory_return.h"
 #include "server/metrics_source.h"
 #include "server/shutdown.h"
 #include "server/tls_keeper.h"
@@ -116,6 +117,7 @@ class Supervisor {
     }
   }
   [[nodiscard]] uint64_t allocations() const;
+  [[nodiscard]] uint64_t connections() const;  // TCP, TLS and DTLS.
 
   config::Config config_;
   Origin origin_;
@@ -159,6 +161,7 @@ class Supervisor {
   std::unique_ptr<ExternalAddress> external_address_;
   bool stopping_ = false;
   Shutdown shutdown_;
+  MemoryReturn memory_return_;
 };
 
 }  // namespace turnpike::server

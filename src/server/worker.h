@@ -92,6 +92,12 @@ class Worker {
     const turn::Counters& c = counters();
     return c.allocations_opened.get() - c.allocations_closed.get();
   }
+  [[nodiscard]] uint64_t connections() const {
+    const ClientCounters& c = client_counters_;
+    // What was closed is read first: what was opened before it has been counted by then.
+    const uint64_t closed = c.streams_closed.get() + c.dtls_closed.get();
+    return c.streams_opened.get() + c.dtls_opened.get() - closed;
+  }
   // When its loop last had the time to look at the clock, which it does once a second.
   [[nodiscard]] Instant last_tick() const {
     return Instant(Duration(last_tick_.load(std::memory_order_relaxed)));

@@ -96,7 +96,7 @@ const std::vector<HeaderPlace>& header_places() {
       {"csignal", os},
       {"termios.h", os},
       {"dirent.h", os},
-      {"malloc.h", {"tests/", "bench/"}},
+      {"malloc.h", {"src/server/supervisor.cc", "tests/", "bench/"}},
       {"stdlib.h", {"tests/"}},
       {"thread",
        {"src/server/", "src/admin/", "src/metrics/", "src/auth/store/", "src/cli/load.cc", "tests/",

@@ -83,6 +83,17 @@ TEST(UdpSocket, ReportsTheBuffersThatItGot) {
   EXPECT_GE(sizes.receive, 100'000);
 }
 
+TEST(UdpSocket, AsksTheNetworkCardForAsLongAsTheKernelGrants) {
+  const UdpSocket none = testing::open_socket({}, testing::loopback(IpFamily::v4));
+  const UdpSocket some =
+      testing::open_socket({.busy_poll_us = 50}, testing::loopback(IpFamily::v4));
+  const int usual = busy_poll_of(none);
+  const int more = usual + 51;
+  const bool privileged =
+      ::setsockopt(none.fd(), SOL_SOCKET, SO_BUSY_POLL, &more, sizeof(more)) == 0;
+  EXPECT_EQ(busy_poll_of(some), privileged ? 50 : usual);
+}
+
 TEST(UdpSocket, FailingToMakeOneIsAnError) {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
