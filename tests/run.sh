@@ -119,7 +119,7 @@ for test in json.load(sys.stdin)["tests"]:
 
 # Channels of TLS know no thread, and take long to build.
 threaded_tests() {
-  list_tests "$1" | awk '$1 != "net_tls_test" && ($2 ~ "^unit/(base|auth|metrics|net|relay|server)$" || $2 ~ "^loopback")'
+  list_tests "$1" | awk '$1 !~ "^net_(tls|memory)_test$" && ($2 ~ "^unit/(base|auth|metrics|net|relay|server)$" || $2 ~ "^loopback")'
 }
 
 configure_and_build() {  # CONFIGURATION
