@@ -79,7 +79,9 @@ def attribute_lengths(server):
     with server.client() as client:
         bodies = [struct.pack("!HH", kind, size) + fill
                   for kind in (0x0006, 0x0014, 0x0019, 0x8022, 0x8028, 0x0008, 0x001C)
-                  for size in (5, 9, 100, 0x7FFF, 0xFFFC, 0xFFFD, 0xFFFF) for fill in (b"abcd",)]
+                  for size in (5, 9, 100, 0x7FFF, 0xFFFC, 0xFFFD, 0xFFFF)
+                  # The second lets a sum that wraps go on with a whole attribute, the last with none.
+                  for fill in (b"abcd", struct.pack("!HH", 0x8022, 0), b"")]
         bodies += [b"\x80", b"\x80\x22", b"\x80\x22\0"]
         silent(client, *[header(BINDING, REQUEST, len(body), os.urandom(12)) + body for body in bodies])
 

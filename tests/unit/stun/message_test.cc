@@ -108,6 +108,10 @@ TEST(Message, RefusesAnAttributeThatRunsPastTheEnd) {
            "8022 ffff 61626364",
            "8022 0000 8022 0004",          // The second one.
            "8022 0009 61626364 65666768",  // Only the padding is missing.
+           // With their padding these would be nothing in sixteen bits, and what follows is whole.
+           "8022 fffd",
+           "8022 ffff",
+           "8022 fffe  8022 0004 61626364",
        }) {
     EXPECT_EQ(error_of(with_attributes(hex)), "bad_attribute") << hex;
   }
