@@ -2,6 +2,7 @@
 """TCP relaying (RFC 6062) by a second implementation: over TCP and over TLS, with several workers, so that
 ConnectionBind often reaches one that has to hand it over."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -25,6 +26,22 @@ def both(function):
             print("TLS" if tls else "TCP")
             function(server, tls)
     return over_each
+
+
+@contextlib.contextmanager
+def joined(client):
+    """The client's data connection and the peer's end of it."""
+    with Listener() as service, client.bound(client.connection_id(*service.address)) as data, service.accept() as far:
+        yield data, far
+
+
+def peer_ends_first(client):
+    with joined(client) as (data, far):
+        far.sendall(b"greeting")
+        far.shutdown(socket.SHUT_WR)
+        equal(data.read_to_end(), b"greeting")
+        data.send_raw(b"late")
+        equal(read_exactly(far, 4), b"late")
 
 
 @case("bytes go both ways, intact, on many data connections")
@@ -105,8 +122,7 @@ def pipelined(server, tls):
 def half_close(server):
     with control(server, False) as client:
         client.relayed_tcp()
-        with Listener() as service, client.bound(client.connection_id(*service.address)) as data, \
-                service.accept() as far:
+        with joined(client) as (data, far):
             data.send_raw(b"request")
             data.socket.shutdown(socket.SHUT_WR)
             equal(read_exactly(far, 7), b"request")
@@ -114,26 +130,14 @@ def half_close(server):
             far.sendall(PATTERN)
             far.close()
             equal(data.read_to_end() == PATTERN, True, "the answer that came after it")
-        with Listener() as service, client.bound(client.connection_id(*service.address)) as data, \
-                service.accept() as far:
-            far.sendall(b"greeting")
-            far.shutdown(socket.SHUT_WR)
-            equal(data.read_to_end(), b"greeting")
-            data.send_raw(b"late")
-            equal(read_exactly(far, 4), b"late")
+        peer_ends_first(client)
 
 
 @case("over TLS the peer's end is a close_notify, and the client may go on")
 def half_close_tls(server):
     with control(server, True) as client:
         client.relayed_tcp()
-        with Listener() as service, client.bound(client.connection_id(*service.address)) as data, \
-                service.accept() as far:
-            far.sendall(b"greeting")
-            far.shutdown(socket.SHUT_WR)
-            equal(data.read_to_end(), b"greeting")
-            data.send_raw(b"late")
-            equal(read_exactly(far, 4), b"late")
+        peer_ends_first(client)
 
 
 @case("a connection that ends on one side ends on the other")
@@ -141,12 +145,10 @@ def half_close_tls(server):
 def closing(server, tls):
     with control(server, tls) as client:
         client.relayed_tcp()
-        with Listener() as service, client.bound(client.connection_id(*service.address)) as data, \
-                service.accept() as far:
+        with joined(client) as (data, far):
             far.close()
             equal(data.read_to_end(), b"")
-        with Listener() as service, client.bound(client.connection_id(*service.address)) as data, \
-                service.accept() as far:
+        with joined(client) as (data, far):
             data.close()
             true(is_closed(far), "the peer hears of the client's end")
 

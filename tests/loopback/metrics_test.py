@@ -68,11 +68,6 @@ class Metered(harness.Server):
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.metrics_port), timeout=5)
 
-    def cpu_s(self):
-        with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
 
 def tool(name):
     path = shutil.which(name)

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness import Server, case, equal, free_port, main, true, until_read  # noqa: E402
 from stunlib import BINDING, REQUEST, XOR_MAPPED_ADDRESS, build  # noqa: E402
 from streamlib import StreamClient  # noqa: E402
+from tcpturn import is_closed  # noqa: E402
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LOCAL, PROXY = 0x20, 0x21
@@ -54,17 +55,6 @@ SHARED = ProxyServer()
 def mapped_over(connection):
     with StreamClient(connection=connection) as client:
         return client.plain(BINDING).address(XOR_MAPPED_ADDRESS)
-
-
-def is_closed(connection, patience=5.0):
-    """Whether the server closes within that time, without a word."""
-    connection.settimeout(patience)
-    try:
-        return connection.recv(1) == b""
-    except ConnectionResetError:
-        return True
-    except socket.timeout:
-        return False
 
 
 HEADERS = [("version 1, IPv4", v1(*FAR_V4), FAR_V4[0]), ("version 1, IPv6", v1(*FAR_V6), FAR_V6[0]),
