@@ -16,6 +16,7 @@
 #include "cli/first_user.h"
 #include "config/documents.h"
 #include "config/load.h"
+#include "net/event_memory.h"
 #include "net/inherited_sockets.h"
 #include "net/service_manager.h"
 #include "server/setup.h"
@@ -103,6 +104,7 @@ int run_server(config::LoadResult loaded, std::function<config::LoadResult()> lo
   // Scripts written for coturn send all of these; none may end us while we are still starting.
   for (const int signal : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) std::signal(signal, SIG_IGN);
   raise_descriptor_limit();
+  net::keep_event_slots_together();
   const config::Config config = loaded.config;
   const auto first_user = ensure_first_user(config);
   if (!first_user) return say(first_user.error());

@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from harness import Server, case, equal, main, shortened, true  # noqa: E402
+from harness import Server, case, equal, main, server_command, shortened, true  # noqa: E402
 from stunlib import BINDING, REQUEST, Peer, build, channel_data  # noqa: E402
 from streamlib import connect, extension, tls_hello  # noqa: E402
 
@@ -63,6 +63,26 @@ def memory_case(transport):
 
 for one in BARS:
     memory_case(one)
+
+
+@case("memory that a peak of allocations took goes back when they are gone")
+def returned():
+    count = shortened("allocations of a peak", 4000, 10000)
+    with Server(*OPTIONS, "--unauthorized-ratelimit=off", lean=True) as server:
+        raise_descriptors(server.process.pid, 20000)
+        before = server.rss_kib()
+        subprocess.run([server_command(lean=True)[0], "load", "--host", server.host, "--port", str(server.port), "--user",
+                        "user", "--password", "password", "--shape", "idle", "--clients", str(count), "--setup-rate", "2000",
+                        "--duration", "1", "--warm-up", "0"], check=True, stdout=subprocess.DEVNULL, timeout=120)
+        peak = server.rss_kib()
+        least = peak
+        deadline = time.monotonic() + 40  # The server waits for 10 s whether the peak comes back.
+        while time.monotonic() < deadline and least > before + (peak - before) / 3:
+            time.sleep(0.2)
+            least = min(least, server.rss_kib())
+        print("%d allocations took %d KiB, of which %d are left" % (count, peak - before, least - before),
+              file=sys.__stdout__, flush=True)
+        true(least <= before + (peak - before) / 3, "%d of %d KiB are left" % (least - before, peak - before))
 
 
 def open_and_hold(host, port, idle, half_open):
