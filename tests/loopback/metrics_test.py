@@ -18,23 +18,17 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import harness  # noqa: E402
 import stunlib  # noqa: E402
-from harness import FULL, ROOT, Skip, case, equal, main, one_of, shortened, true, until  # noqa: E402
+from harness import FULL, ROOT, Skip, case, equal, free_port, main, one_of, shortened, true, until  # noqa: E402
 
 SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
-
-
-def free_tcp_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Metered(harness.Server):
     """A server with metrics on a port of their own."""
 
     def __init__(self, *options, **more):
-        self.metrics_port = free_tcp_port()
+        self.metrics_port = free_port()
         super().__init__("--prometheus", "--prometheus-address=127.0.0.1", "--prometheus-port=%d" % self.metrics_port,
                          "--allow-loopback-peers", *options, **more)
 
@@ -110,7 +104,7 @@ def own_names():
     with Metered("--prometheus-username-labels") as server:
         client, peer = relay_some(server)
         with client, peer:
-            time.sleep(1.2)
+            server.wait_for(5000, "turnpike_user_relayed_bytes_total", user="user", direction="to_peer")
             equal(lint(server.text()), [], "findings")
 
 
@@ -456,7 +450,7 @@ def instructions_per_packet():
             return (instructions(folder, many, *options) - instructions(folder, few, *options)) / (many - few)
         without = per_packet()
         with_metrics = per_packet("--prometheus", "--prometheus-address=127.0.0.1",
-                                  "--prometheus-port=%d" % free_tcp_port(), "--prometheus-username-labels")
+                                  "--prometheus-port=%d" % free_port(), "--prometheus-username-labels")
         print("instructions per packet: %.0f without, %.0f with metrics" % (without, with_metrics))
         true(abs(with_metrics / without - 1) < 0.01, "%.2f %% more" % ((with_metrics / without - 1) * 100))
 
@@ -521,7 +515,7 @@ class Prometheus:
 
     def __init__(self, server):
         self.folder = tempfile.TemporaryDirectory(prefix="turnpike-prometheus-")
-        self.port = free_tcp_port()
+        self.port = free_port()
         config = os.path.join(self.folder.name, "prometheus.yml")
         with open(config, "w", encoding="ascii") as file:
             file.write("global: {scrape_interval: 1s}\nrule_files: [%s]\nscrape_configs:\n"
