@@ -213,7 +213,6 @@ def share(user, arguments, tool_arguments, wanted_code, datagrams, tool_user=Non
         true(len(outcomes) > 0, "the tool ran while datagrams came")
         for outcome in outcomes:
             equal(outcome.code, wanted_code)
-        time.sleep(0.3)
         return application.counted(), outcomes
 
 
@@ -269,7 +268,6 @@ def _():
                                    "5060", "300", stdout=subprocess.DEVNULL)
             while sender.poll() is None:
                 equal(discover(the_bed, "--port", "5060", "--tcp").code, FOUND)
-            time.sleep(0.3)
             equal(application.counted()["connections"], 300)
 
 

@@ -49,15 +49,8 @@ def ask(options):
     print("silence")
 
 
-class Stop(Exception):
-    pass
-
-
-def stop(*_):
-    raise Stop
-
-
 def count(options):
+    """Counts until SIGTERM has come and nothing more does."""
     counted = {"numbered": 0, "others": 0, "connections": 0}
     if options.tcp:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -66,10 +59,12 @@ def count(options):
         sock.listen(512)
     else:
         sock = udp(options.port, reuseport=options.reuseport)
-    signal.signal(signal.SIGTERM, stop)
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     print("ready", flush=True)
-    try:
-        while True:
+    sock.settimeout(0.3)
+    while True:
+        try:
             if options.tcp:
                 sock.accept()[0].close()
                 counted["connections"] += 1
@@ -77,8 +72,9 @@ def count(options):
                 counted["numbered"] += 1
             else:
                 counted["others"] += 1
-    except Stop:
-        pass
+        except TimeoutError:
+            if stopped:
+                break
     print(json.dumps(counted))
 
 
