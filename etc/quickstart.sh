@@ -95,7 +95,7 @@ build() {
   [ -x "$TURNPIKE" ] || say "Building Turnpike (a few minutes; log: $log) ..."
   local launcher=()
   command -v ccache > /dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-  { cmake --preset release -DTURNPIKE_TESTS=OFF ${launcher[@]+"${launcher[@]}"} &&
+  { cmake --preset release -DTURNPIKE_TESTS=OFF -DTURNPIKE_UNITY=ON ${launcher[@]+"${launcher[@]}"} &&
     cmake --build --preset release --target turnpike; } > "$log" 2>&1 < /dev/null || {
     tail -n 30 "$log" >&2
     die "the build failed; all of its output is in $log"
