@@ -259,6 +259,13 @@ bool DtlsChannel::resumed() const {
   return SSL_session_reused(ssl_.get()) == 1;
 }
 
+bool is_session_data(ByteView datagram) {
+  WireReader reader(datagram);
+  const auto record = read_record(reader);
+  return record && record->epoch > 0 &&
+         (record->type == RecordType::application_data || record->type == RecordType::alert);
+}
+
 DtlsListener::DtlsListener(std::shared_ptr<const TlsContext> context)
     : context_(std::move(context)), cookies_(context_->cookie_key()) {
   CHECK(context_->offers_dtls());

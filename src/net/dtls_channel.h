@@ -107,6 +107,10 @@ class DtlsChannel {
   TlsState state_ = TlsState::handshaking;
 };
 
+// True for a datagram that begins with application data or an alert under the keys of a session:
+// what a client that still shakes hands has nothing of to send.
+[[nodiscard]] bool is_session_data(ByteView datagram);
+
 // One per worker. Its memory doesn't grow with the number of strangers: it is one spare SSL object.
 class DtlsListener {
  public:

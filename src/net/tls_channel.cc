@@ -180,6 +180,13 @@ void TlsChannel::end_writing(std::vector<uint8_t>& out) {
   ERR_clear_error();
 }
 
+bool TlsChannel::holds_part() const {
+  if (state_ != TlsState::open) return false;
+  // Between a record's head and its first byte nothing is pending; then "read body" is the state.
+  return SSL_has_pending(ssl_.get()) == 1 ||
+         std::string_view(SSL_rstate_string(ssl_.get())) == "RB";
+}
+
 void TlsChannel::close(std::vector<uint8_t>& out) {
   if (state_ == TlsState::open) {
     ByteView nothing;

@@ -62,6 +62,9 @@ class TlsChannel {
   // apart.
   void end_writing(std::vector<uint8_t>& out);
 
+  // A record has begun to arrive and is not complete: OpenSSL holds a buffer for it (17 KiB).
+  [[nodiscard]] bool holds_part() const;
+
   // Says good-bye (close_notify) if there is someone to hear it.
   void close(std::vector<uint8_t>& out);
 

@@ -1,5 +1,8 @@
 #include "server/dtls_clients.h"
 
+#include <array>
+#include <utility>
+
 namespace turnpike::server {
 namespace {
 
@@ -46,7 +49,11 @@ DtlsClients::~DtlsClients() = default;
 void DtlsClients::on_datagram(uint32_t listener, const Endpoint& client, const Endpoint& server,
                               ByteView datagram) {
   const FiveTuple tuple = {Transport::dtls, client, server};
-  for (Index* index : {&handshaking_, &established_}) {
+  // Until a new handshake is finished, data is that of the old session: the cookie that began it
+  // may have been caught by somebody who had the address a minute ago.
+  std::array<Index*, 2> order = {&handshaking_, &established_};
+  if (net::is_session_data(datagram)) std::swap(order[0], order[1]);
+  for (Index* index : order) {
     const auto it = index->find(tuple);
     if (it == index->end()) continue;
     Client& known = *clients_.find(it->second);
@@ -65,7 +72,8 @@ bool DtlsClients::has_room(const FiveTuple& tuple) {
     counters_.refused_half_open.add();
     return false;
   }
-  if (sources_.is_full(source, limits_.per_source)) {
+  // One that takes the place of a session needs no other.
+  if (established_.count(tuple) == 0 && sources_.is_full(source, limits_.per_source)) {
     counters_.refused_source_limit.add();
     return false;
   }
@@ -186,7 +194,7 @@ bool DtlsClients::is_overdue(const Client& client, Instant now) const {
 void DtlsClients::on_tick() {
   const Instant now = turn_.now().mono;
   clients_.for_each([&](SlabHandle handle, Client& client) {
-    if (turn_.server.has_allocation(turn_.now(), client.tuple)) client.last_allocation = now;
+    if (turn_.server.has_allocation(turn_.now(), client.route())) client.last_allocation = now;
     if (const auto deadline = client.channel.deadline(); deadline && *deadline <= now) {
       client.channel.on_deadline(now, out_);
       address_new_datagrams({client.listener, client.tuple.client, client.tuple.server.ip});

@@ -19,11 +19,32 @@ constexpr size_t kQueueKept = 2048;
 
 enum class Speech : uint8_t { unknown, plain, tls };
 
+// The type of ConnectionBind, in that class.
+bool has_type(ByteView message, stun::Class message_class) {
+  const uint16_t type = stun::message_type(stun::Method::connection_bind, message_class);
+  return message.size() >= stun::kHeaderSize && message[0] == type >> 8 &&
+         message[1] == (type & 0xff);
+}
+
 // A frame that may make its connection one of raw bytes (RFC 6062 section 5.4).
 bool is_connection_bind(const stun::Frame& frame) {
-  if (frame.kind != stun::PacketKind::stun || frame.bytes.size() < 2) return false;
-  const uint16_t type = stun::message_type(stun::Method::connection_bind, stun::Class::request);
-  return frame.bytes[0] == type >> 8 && frame.bytes[1] == (type & 0xff);
+  return frame.kind == stun::PacketKind::stun && has_type(frame.bytes, stun::Class::request);
+}
+
+// The STUN header ends with the transaction id.
+stun::TransactionId transaction_of(ByteView message) {
+  stun::TransactionId id{};
+  const ByteView bytes = message.subspan(stun::kHeaderSize - id.size(), id.size());
+  std::copy(bytes.begin(), bytes.end(), id.begin());
+  return id;
+}
+
+bool answers_connection_bind(const turn::ToClient& packet, const stun::TransactionId& asked) {
+  // Answers are in one piece.
+  const ByteView bytes = packet.head.empty() ? packet.body : packet.head;
+  if (bytes.size() < stun::kHeaderSize) return false;
+  return (has_type(bytes, stun::Class::success) || has_type(bytes, stun::Class::error)) &&
+         transaction_of(bytes) == asked;
 }
 
 std::vector<uint8_t> copy_of(ByteView bytes) {
@@ -39,8 +60,10 @@ struct StreamClients::Client {
   Speech speech = Speech::unknown;
   bool known = false;  // Has had an allocation.
   bool dirty = false;
-  bool doomed = false;  // To be closed as soon as nobody is working with it.
-  bool paused = false;  // A ConnectionBind is not answered yet: nothing is read.
+  bool doomed = false;     // To be closed as soon as nobody is working with it.
+  bool paused = false;     // A ConnectionBind is not answered yet: nothing is read.
+  bool had_frame = false;  // The bytes that are being taken have brought a frame to its end.
+  stun::TransactionId paused_for{};  // That ConnectionBind.
   std::unique_ptr<net::TlsChannel> tls;
   stun::StreamFramer framer;
   std::vector<uint8_t> plaintext;  // Queued in this turn, not encrypted yet.
@@ -50,12 +73,16 @@ struct StreamClients::Client {
   std::vector<uint8_t> held_encrypted;  // and behind that.
   Instant opened;
   Instant paused_at{};
-  Instant last_complete{};    // When no part of a frame was waiting.
+  Instant part_since{};       // When the part of a frame that waits began to come.
   Instant last_allocation{};  // When it was last seen to have one.
   // Declared last: they must go before the descriptor.
   net::Watch readable;
   net::Watch writable;
 
+  // A frame, or the TLS record that it is in, has begun and is not complete.
+  [[nodiscard]] bool holds_part() const {
+    return framer.pending() > 0 || (tls && tls->holds_part());
+  }
   [[nodiscard]] size_t waiting() const { return queue.size() - written + plaintext.size(); }
   [[nodiscard]] turn::ClientRoute route() const {
     return {make_link(LinkKind::stream, handle), tuple};
@@ -97,7 +124,6 @@ SlabHandle StreamClients::add(net::Fd fd, const FiveTuple& tuple) {
   client.fd = std::move(fd);
   client.tuple = tuple;
   client.opened = turn_.now().mono;
-  client.last_complete = client.opened;
   client.last_allocation = client.opened;
   client.readable = loop_.watch(client.fd.get(), [this, handle] { on_readable(handle); });
   // Whoever opens one has asked about the limit; one that was handed over counts anyway.
@@ -137,7 +163,14 @@ void StreamClients::recognise(Client& client, ByteView bytes) {
 
 bool StreamClients::take_bytes(Client& client, ByteView bytes) {
   if (client.speech == Speech::unknown) recognise(client, bytes);
-  return client.speech == Speech::tls ? take_tls(client, bytes) : take_plaintext(client, bytes);
+  const bool held_part = client.holds_part();
+  client.had_frame = false;
+  const bool goes_on =
+      client.speech == Speech::tls ? take_tls(client, bytes) : take_plaintext(client, bytes);
+  // The time of a frame runs from its first byte: it is not renewed by the next ones, and neither
+  // the silence before it counts nor the frames that came before it in the same read.
+  if (!held_part || client.had_frame) client.part_since = turn_.now().mono;
+  return goes_on;
 }
 
 bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
@@ -159,6 +192,11 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
     break;
   }
   if (client.queue.size() != before) mark_dirty(client);
+  // TLS answers by itself too, as often as it is asked for new keys.
+  if (client.waiting() > limits_.queue_max) {
+    counters_.closed_queue_full.add();
+    return false;
+  }
   switch (client.tls->state()) {
     case net::TlsState::handshaking:
       return true;
@@ -177,7 +215,7 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
 }
 
 bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
-  if (!client.known && turn_.server.has_allocation(turn_.now(), client.tuple)) {
+  if (!client.known && turn_.server.has_allocation(turn_.now(), client.route())) {
     client.known = true;
     client.framer.allow_long_frames();
   }
@@ -189,8 +227,9 @@ bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
       return false;
     }
     if (!*frame) break;
+    client.had_frame = true;
     if (is_connection_bind(**frame)) {
-      pause(client, bytes);
+      pause(client, (*frame)->bytes, bytes);
       turn_.server.on_client_packet(turn_.now(), client.route(), (*frame)->bytes, turn_.outbox);
       break;
     }
@@ -201,12 +240,12 @@ bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
     if (!in_input || turn_.outbox.nearly_full()) turn_.flush();
     if (client.doomed) return false;
   }
-  if (client.framer.pending() == 0) client.last_complete = turn_.now().mono;
   return true;
 }
 
-void StreamClients::pause(Client& client, ByteView rest) {
+void StreamClients::pause(Client& client, ByteView request, ByteView rest) {
   client.paused = true;
+  client.paused_for = transaction_of(request);
   client.paused_at = turn_.now().mono;
   client.readable.reset();
   client.held = copy_of(rest);
@@ -221,6 +260,7 @@ bool StreamClients::resume() {
     client->readable = loop_.watch(client->fd.get(), [this, handle] { on_readable(handle); });
     const std::vector<uint8_t> held = std::exchange(client->held, {});
     const std::vector<uint8_t> encrypted = std::exchange(client->held_encrypted, {});
+    client->part_since = turn_.now().mono;
     bool goes_on = static_cast<bool>(client->readable) && take_plaintext(*client, held);
     if (goes_on && client->paused) {
       client->held_encrypted = encrypted;
@@ -241,6 +281,7 @@ std::unique_ptr<StreamHandover> StreamClients::release(turn::LinkId link) {
   if (client == nullptr || client->doomed) return nullptr;
   // TLS keeps its own order: what was said before the hand-over is encrypted before it.
   if (!client->plaintext.empty()) client->tls->write(client->plaintext, client->queue);
+  turn_.server.on_link_released(link);
   auto stream = std::make_unique<StreamHandover>();
   stream->tuple = client->tuple;
   stream->tls = std::move(client->tls);
@@ -260,7 +301,7 @@ void StreamClients::adopt(std::unique_ptr<StreamHandover> stream, ByteView reque
   client.tls = std::move(stream->tls);
   client.speech = client.tls ? Speech::tls : Speech::plain;
   client.queue = std::move(stream->unsent);
-  pause(client, stream->received);
+  pause(client, request, stream->received);
   client.held_encrypted = std::move(stream->encrypted);
   mark_dirty(client);
   turn_.server.on_client_packet(turn_.now(), client.route(), request, turn_.outbox);
@@ -269,8 +310,8 @@ void StreamClients::adopt(std::unique_ptr<StreamHandover> stream, ByteView reque
 void StreamClients::queue(const turn::ToClient& packet) {
   Client* client = clients_.find(handle_of(packet.link));
   if (client == nullptr || client->doomed) return;
-  if (client->paused) {
-    // A connection without an allocation is sent nothing but answers.
+  // Not by the answer to what came before it, which may still have been on its way.
+  if (client->paused && answers_connection_bind(packet, client->paused_for)) {
     client->paused = false;
     resumed_.push_back(client->handle);
   }
@@ -347,7 +388,7 @@ bool StreamClients::is_overdue(const Client& client, Instant now) const {
     counters_.handshakes_late[client.tuple.transport].add();
     return true;
   }
-  if (client.framer.pending() > 0 && now - client.last_complete > limits_.frame_max) {
+  if (client.holds_part() && now - client.part_since > limits_.frame_max) {
     counters_.closed_slow.add();
     return true;
   }
@@ -367,7 +408,7 @@ void StreamClients::on_tick() {
   waiting_bytes_ = 0;
   clients_.for_each([&](SlabHandle handle, Client& client) {
     waiting_bytes_ += client.waiting();
-    if (turn_.server.has_allocation(turn_.now(), client.tuple)) client.last_allocation = now;
+    if (turn_.server.has_allocation(turn_.now(), client.route())) client.last_allocation = now;
     if (client.doomed || is_overdue(client, now)) overdue_.push_back(handle);
   });
   for (const SlabHandle handle : overdue_) close(handle);

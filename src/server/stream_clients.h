@@ -71,7 +71,7 @@ class StreamClients {
   bool take_tls(Client& client, ByteView ciphertext);
   bool take_plaintext(Client& client, ByteView bytes);
   // Behind a ConnectionBind nothing can be understood before it is answered.
-  void pause(Client& client, ByteView rest);
+  void pause(Client& client, ByteView request, ByteView rest);
   SlabHandle add(net::Fd fd, const FiveTuple& tuple);
   void write_out(Client& client);
   void mark_dirty(Client& client);

@@ -17,6 +17,9 @@ constexpr size_t kPipeReadSize = net::kTlsPlaintextMax;
 constexpr size_t kLeastRead = 1024;
 constexpr milliseconds kResumePeriod{50};
 constexpr size_t kPeerAcceptsPerTurn = 16;
+// More than what one read brings waits for a client only if it keeps asking TLS for new keys and
+// does not read the answers.
+constexpr size_t kTlsAnswersMax = 4 * net::kTlsPlaintextMax;
 // RFC 5382 section 5: how long a half-closed connection may be silent before it counts as dead.
 constexpr seconds kHalfClosedMax{240};
 
@@ -302,7 +305,8 @@ bool TcpRelays::watch(Pipe& pipe) {
   const int client = pipe.client.get();
   set(pipe.peer_readable, pipe.to_client.wants_bytes() && !pipe.peer_slowed,
       [&] { return loop_.watch(peer, [this, ref] { on_readable(ref, Side::peer); }); });
-  set(pipe.client_readable, pipe.to_peer.wants_bytes() && !pipe.client_slowed,
+  const bool takes_answers = pipe.to_client.waiting().size() <= kTlsAnswersMax;
+  set(pipe.client_readable, pipe.to_peer.wants_bytes() && takes_answers && !pipe.client_slowed,
       [&] { return loop_.watch(client, [this, ref] { on_readable(ref, Side::client); }); });
   set(pipe.peer_writable, !pipe.to_peer.waiting().empty(),
       [&] { return loop_.watch_writable(peer, [this, ref] { on_writable(ref, Side::peer); }); });

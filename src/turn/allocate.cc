@@ -239,8 +239,8 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   // Step 1 is the gate's. Step 2, with the retransmission that the section's last note is about.
   if (Allocation* existing = core.allocations.find(request.from.tuple)) {
     if (now < existing->deadline) {
-      const bool again =
-          existing->made_by == request.message.transaction_id() && existing->user == request.user();
+      const bool again = existing->made_by == request.message.transaction_id() &&
+                         existing->user == request.user() && existing->has_link(request.from.link);
       if (!again) return reject(ErrorCode::allocation_mismatch);
       describe(*existing, now, core, success);
       return Done{};

@@ -93,6 +93,11 @@ struct Allocation : TimerNode {
     }
     return route.tuple == tuple && !(mobility && mobility->away) ? &route : nullptr;
   }
+  // Whether that link leads to its client. Asked for an allocation that was found by a five-tuple,
+  // so where there is none any more it does not matter where the route leads.
+  [[nodiscard]] bool has_link(const LinkId& link) const {
+    return route.link == link || (mobility && mobility->pending && mobility->pending->link == link);
+  }
   // The relayed address of that family; nullptr: there is none.
   [[nodiscard]] const RelayLease* relay_for(IpFamily family) const {
     for (const RelayLease& relay : relays) {

@@ -24,6 +24,11 @@ Allocation* AllocationTable::find(const FiveTuple& tuple) {
   return it == by_tuple_.end() ? nullptr : slab_.find(it->second);
 }
 
+Allocation* AllocationTable::find(const ClientRoute& route) {
+  Allocation* allocation = find(route.tuple);
+  return allocation != nullptr && allocation->has_link(route.link) ? allocation : nullptr;
+}
+
 Allocation* AllocationTable::find(RelayId relay) {
   if (relay.index >= by_relay_.size()) return nullptr;
   const RelayEntry& entry = by_relay_[relay.index];

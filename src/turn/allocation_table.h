@@ -20,7 +20,11 @@ class AllocationTable {
   AllocationTable(const AllocationTable&) = delete;
   AllocationTable& operator=(const AllocationTable&) = delete;
 
+  // Whoever holds the five-tuple, over whichever link.
   [[nodiscard]] Allocation* find(const FiveTuple& tuple);
+  // The allocation of the client at the other end of this link: behind a load balancer two
+  // connections may claim one five-tuple (PROXY protocol), and only the first has an allocation.
+  [[nodiscard]] Allocation* find(const ClientRoute& route);
   [[nodiscard]] Allocation* find(RelayId relay);
   [[nodiscard]] Allocation* find(SlabHandle handle) { return slab_.find(handle); }
   // The lease within `find(relay)` that `relay` names.

@@ -36,7 +36,7 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
   }
 
   auto& tally = core.counters.by.auth;
-  const Allocation* allocation = core.allocations.find(request.from.tuple);
+  const Allocation* allocation = core.allocations.find(request.from);
   if (allocation == nullptr) allocation = ticket_holder(request.message, core);
   std::optional<auth::KnownOwner> owner;
   if (allocation != nullptr) owner.emplace(auth::KnownOwner{allocation->user, allocation->keys});

@@ -139,7 +139,7 @@ void close_allocation(Allocation& allocation, CloseReason reason, Instant now, C
 }
 
 Result<Allocation*, Reject> allocation_of(const AuthenticatedRequest& request, Core& core) {
-  Allocation* allocation = core.allocations.find(request.from.tuple);
+  Allocation* allocation = core.allocations.find(request.from);
   if (allocation == nullptr || allocation->deadline <= request.now.mono) {
     return reject(stun::ErrorCode::allocation_mismatch);
   }

@@ -47,11 +47,19 @@ struct Core {
   Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::NonceKey& nonce_key,
        Instant start);
 
+  // Whether the client at the other end of that link has one, here or at another worker.
+  [[nodiscard]] bool has_allocation(Instant now, const ClientRoute& route) {
+    if (allocations.find(route) != nullptr) return true;
+    const ForwardNote* note = notes.find(route.tuple, now);
+    return note != nullptr && note->link == route.link;
+  }
+
   std::shared_ptr<const Settings> settings;
   Services services;
   Admission admission = Admission::open;
   // Those that answer, as far as is known; nullptr or empty: every client is served here.
   std::shared_ptr<const std::vector<AlternateServer>> alternates;
+  std::vector<Endpoint> own_alternates;  // Those of them that lead here.
   uint64_t next_alternate = 0;
   Counters counters;
   auth::KeyCache keys;

@@ -51,7 +51,8 @@ namespace turnpike::turn {
   X(drop_rate_limited, "Answers to strangers left out by the rate limit")                      \
   X(drop_challenge_limited, "Of those, challenges")                                            \
   X(drop_parked_full, "Requests dropped: too many wait for the user store")                    \
-  X(drop_parked_late, "Requests dropped: the user store did not answer in time")               \
+  X(drop_parked_late,                                                                          \
+    "Requests dropped: no answer of the user store in time, or a client that left")            \
   X(drop_packet_rate, "Datagrams dropped: over a session's packets a second")                  \
   X(drop_new_peer, "Client packets dropped: too many new peers a second")                      \
   X(drop_session_rate, "Datagrams dropped: over a session's bandwidth")                        \

@@ -106,7 +106,7 @@ void relay_from_client(const Now& now, const ClientRoute& from, ByteView packet,
   // RFC 8656 section 12.6.
   const auto data = stun::parse_channel_data(packet);
   if (!data) return core.counters.drop_malformed.add();
-  Allocation* allocation = core.allocations.find(from.tuple);
+  Allocation* allocation = core.allocations.find(from);
   if (allocation == nullptr || allocation->deadline <= now.mono) {
     if (forward_data(now, from, packet, core, out)) return;
     return core.counters.drop_no_allocation.add();

@@ -10,7 +10,7 @@ using stun::AttributeType;
 
 void handle_send(const Request& request, Core& core) {
   Counters& counters = core.counters;
-  Allocation* allocation = core.allocations.find(request.from.tuple);
+  Allocation* allocation = core.allocations.find(request.from);
   if (allocation == nullptr || allocation->deadline <= request.now.mono) {
     if (forward_data(request.now, request.from, request.message.bytes(), core, request.out)) return;
     return counters.drop_no_allocation.add();

@@ -241,12 +241,25 @@ void Server::on_peer_error(const Now& now, RelayId relay, const Endpoint& peer,
   out.to_client.push_back({to.link, to.tuple.client, to.tuple.server.ip, bytes, {}, Precious::no});
 }
 
+void Server::on_link_released(LinkId link) noexcept {
+  if (parked_.size() == 0) return;
+  std::vector<SlabHandle> orphans;
+  parked_.for_each([&](SlabHandle handle, const Parked& parked) {
+    if (parked.from.link == link) orphans.push_back(handle);
+  });
+  for (const SlabHandle handle : orphans) {
+    core_.counters.drop_parked_late.add();
+    parked_.erase(handle);
+  }
+}
+
 void Server::on_link_closed(const Now& now, const ClientRoute& route, Outbox& out) noexcept {
-  if (const ForwardNote* note = core_.notes.find(route.tuple, now.mono)) {
-    if (note->link == route.link) {
-      out.effects.emplace_back(RouteLost{note->owner, route});
-      core_.notes.erase(route.tuple);
-    }
+  // An Allocate among them would open what nobody is there to close.
+  on_link_released(route.link);
+  const ForwardNote* note = core_.notes.find(route.tuple, now.mono);
+  if (note != nullptr && note->link == route.link) {
+    out.effects.emplace_back(RouteLost{note->owner, route});
+    core_.notes.erase(route.tuple);
     return;
   }
   Allocation* allocation = core_.allocations.find(route.tuple);

@@ -36,8 +36,10 @@ class Server {
                       Outbox& out) noexcept;
   void on_peer_error(const Now& now, RelayId relay, const Endpoint& peer, const IcmpError& error,
                      Outbox& out) noexcept;
-  // The connection is gone, and with it the allocation made over it.
+  // The connection is gone, and with it the allocation made over it and what it still asked for.
   void on_link_closed(const Now& now, const ClientRoute& route, Outbox& out) noexcept;
+  // The link carries something else from now on: requests of it that still wait are void.
+  void on_link_released(LinkId link) noexcept;
   // The outcome of ConnectPeer. After a failure, and when the connection is stale, nothing is left.
   enum class PeerConnect : uint8_t { connected, failed };
   void on_peer_connected(const Now& now, ConnectionRef connection, PeerConnect outcome,
@@ -69,8 +71,10 @@ class Server {
   void use_settings(std::shared_ptr<const Settings> settings);
   void use_store_state(std::shared_ptr<const auth::StoreState> state);
   // Where Allocate requests are sent from now on; nullptr or empty: nowhere.
-  void use_alternates(std::shared_ptr<const std::vector<AlternateServer>> alternates) {
+  void use_alternates(std::shared_ptr<const std::vector<AlternateServer>> alternates,
+                      std::vector<Endpoint> own = {}) {
     core_.alternates = std::move(alternates);
+    core_.own_alternates = std::move(own);
   }
   void set_admission(Admission admission) { core_.admission = admission; }
 
@@ -94,8 +98,8 @@ class Server {
   [[nodiscard]] const Settings& settings() const { return *core_.settings; }
   [[nodiscard]] size_t allocations() const { return core_.allocations.size(); }
   // Here, or at another worker.
-  [[nodiscard]] bool has_allocation(const Now& now, const FiveTuple& tuple) {
-    return core_.allocations.find(tuple) != nullptr || core_.notes.find(tuple, now.mono) != nullptr;
+  [[nodiscard]] bool has_allocation(const Now& now, const ClientRoute& route) {
+    return core_.has_allocation(now.mono, route);
   }
   // Requests that wait: for the user store, or for a peer to be reached.
   [[nodiscard]] size_t waiting() const { return parked_.size() + core_.connecting; }

@@ -153,8 +153,8 @@ Outcome handle_connect(const AuthenticatedRequest& request, Core& core, stun::Me
 Outcome handle_connection_bind(const AuthenticatedRequest& request, Core& core,
                                stun::MessageBuilder&) {
   if (!is_stream(request.from.tuple.transport)) return reject(ErrorCode::bad_request);
-  // What carries an allocation, or its data, can't become a data connection as well.
-  if (core.allocations.find(request.from.tuple) != nullptr) return reject(ErrorCode::bad_request);
+  // What carries an allocation, here or at another worker, can't become a data connection as well.
+  if (core.has_allocation(request.now.mono, request.from)) return reject(ErrorCode::bad_request);
   const auto id_bytes = request.message.find(AttributeType::connection_id);
   const auto id = id_bytes ? stun::decode_u32(*id_bytes) : std::nullopt;
   if (!id) return reject(ErrorCode::bad_request);

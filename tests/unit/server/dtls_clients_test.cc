@@ -169,6 +169,30 @@ TEST_F(DtlsClientsTest, AClientThatBeganAnewTakesThePlaceOfItsOldSession) {
   EXPECT_EQ(clients_.size(), 1U);
 }
 
+TEST_F(DtlsClientsTest, AHandshakeThatIsNotFinishedDoesNotSilenceTheLiveSession) {
+  testing::DtlsClient live;
+  shake_hands(live, source(1));
+  // Somebody who once saw a cookie for that address: it can begin, but never hear what is answered.
+  testing::DtlsClient stranger;
+  begin(stranger, source(1));
+  EXPECT_EQ(clients_.size(), 2U);
+  allocate(live, source(1));
+  tick_after(seconds(16));
+  EXPECT_EQ(clients_.size(), 1U);
+  EXPECT_EQ(core.server->allocations(), 1U);
+}
+
+TEST_F(DtlsClientsTest, AHelloWithoutACookieLeavesTheLiveSessionAlone) {
+  testing::DtlsClient live;
+  shake_hands(live, source(1));
+  for (int i = 0; i < 50; ++i) {
+    testing::DtlsClient stranger;
+    give(source(1), step(stranger, {}).front());
+  }
+  EXPECT_EQ(clients_.size(), 1U);
+  allocate(live, source(1));
+}
+
 TEST_F(DtlsClientsTest, CountsARecordThatFindsNoRoom) {
   testing::DtlsClient client;
   shake_hands(client, source(1));
@@ -219,6 +243,18 @@ TEST_F(FewHalfOpen, FinishedHandshakesMakeRoomForOthersUpToTheLimitOfTheSource) 
   EXPECT_FALSE(clients[3].is_open());
   EXPECT_GE(counters.refused_source_limit.get(), 1U);
   EXPECT_EQ(clients_.size(), 3U);
+}
+
+TEST_F(FewHalfOpen, AClientThatBeginsAnewNeedsNoOtherPlace) {
+  std::deque<testing::DtlsClient> clients(3);
+  for (uint16_t i = 0; i < 3; ++i) shake_hands(clients[i], port(0x08080808, 1000 + i));
+  testing::DtlsClient anew;
+  shake_hands(anew, port(0x08080808, 1000));
+  EXPECT_TRUE(anew.is_open());
+  EXPECT_EQ(clients_.size(), 3U);
+  testing::DtlsClient fourth;
+  shake_hands(fourth, port(0x08080808, 1003));
+  EXPECT_FALSE(fourth.is_open());
 }
 
 TEST_F(FewHalfOpen, ThoseThatWereGivenUpMakeRoom) {

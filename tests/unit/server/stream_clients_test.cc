@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "stun/channel_data.h"
 #include "support/tls_peers.h"
+#include "turn/limits.h"
 #include "unit/server/clients_fixture.h"
 
 namespace turnpike::server {
@@ -13,6 +15,9 @@ namespace {
 
 using stun::Method;
 using testing::Bytes;
+
+// What begins no frame.
+const Bytes kRaw = {0x90, 'r', 'a', 'w'};
 
 // Small kernel buffers, so that a queue fills soon.
 void shrink_buffers(const net::Fd& fd) {
@@ -36,6 +41,9 @@ class StreamClientsTest : public ::testing::Test, protected ClientsFixture {
   net::Fd connect() {
     net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     shrink_buffers(fd);
+    // What is sent arrives at once, however little it is.
+    const int on = 1;
+    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
     sockaddr_in address{};
     socklen_t size = sizeof(address);
     auto* any = reinterpret_cast<sockaddr*>(&address);
@@ -63,10 +71,25 @@ class StreamClientsTest : public ::testing::Test, protected ClientsFixture {
     clients_.on_tick();
     work();
   }
+  static Bytes allocate_request() {
+    return testing::make_request(Method::allocate, [](stun::MessageBuilder& builder) {
+      builder.add_requested_transport(17);
+    });
+  }
+  void shake_hands(testing::TlsClient& client, const net::Fd& fd) {
+    SSL_do_handshake(client.ssl());
+    Bytes room(65536);
+    for (int i = 0; i < 6 && counters.handshakes_done.total() == 0; ++i) {
+      const auto hello = client.take_output();
+      if (!hello.empty()) send(fd, hello);
+      const ssize_t size = ::recv(fd.get(), room.data(), room.size(), MSG_DONTWAIT);
+      if (size > 0) client.give(ByteView(room).first(static_cast<size_t>(size)));
+      SSL_do_handshake(client.ssl());
+    }
+    ASSERT_EQ(counters.handshakes_done.total(), 1U);
+  }
   void allocate(const net::Fd& fd) {
-    send(fd, testing::make_request(Method::allocate, [](stun::MessageBuilder& builder) {
-           builder.add_requested_transport(17);
-         }));
+    send(fd, allocate_request());
     ASSERT_EQ(core.server->allocations(), 1U);
   }
   // As the core does it for the only client there is.
@@ -124,6 +147,52 @@ TEST_F(StreamClientsTest, ClosesAClientThatDripsAFrame) {
   EXPECT_EQ(clients_.size(), 0U);
   EXPECT_EQ(counters.closed_slow.get(), 1U);
   EXPECT_EQ(core.server->allocations(), 0U);
+}
+
+TEST_F(StreamClientsTest, TimesAFrameFromItsFirstByteAndNotFromTheSilenceBefore) {
+  const net::Fd fd = connect();
+  allocate(fd);
+  tick_after(seconds(30));
+  const Bytes frame = testing::make_request(Method::binding);
+  send(fd, ByteView(frame).first(10));
+  ends_after(seconds(10));
+  EXPECT_EQ(counters.closed_slow.get(), 1U);
+}
+
+TEST_F(StreamClientsTest, KeepsAClientWhoseFramesNeverEndWithARead) {
+  const net::Fd fd = connect();
+  allocate(fd);
+  const Bytes frame = testing::make_request(Method::binding);
+  Bytes turned(frame.begin() + 10, frame.end());
+  turned.insert(turned.end(), frame.begin(), frame.begin() + 10);
+  send(fd, ByteView(frame).first(10));
+  for (int i = 0; i < 30; ++i) {
+    tick_after(seconds(1));
+    send(fd, turned);
+  }
+  EXPECT_EQ(clients_.size(), 1U);
+  // What is left of the last frame has its own ten seconds.
+  ends_after(seconds(10));
+}
+
+TEST_F(StreamClientsTest, ClosesAClientThatDripsATlsRecord) {
+  const net::Fd fd = connect();
+  testing::TlsClient client;
+  shake_hands(client, fd);
+  client.write(std::string(as_text(allocate_request())));
+  send(fd, client.take_output());
+  ASSERT_EQ(core.server->allocations(), 1U);
+  tick_after(seconds(30));
+  client.write(std::string(as_text(testing::make_request(Method::binding))));
+  const auto record = client.take_output();
+  for (size_t i = 0; i < 10; ++i) {
+    send(fd, ByteView(record).subspan(i, 1));
+    tick_after(seconds(1));
+  }
+  EXPECT_EQ(clients_.size(), 1U);
+  tick_after(seconds(1));
+  EXPECT_EQ(clients_.size(), 0U);
+  EXPECT_EQ(counters.closed_slow.get(), 1U);
 }
 
 TEST_F(StreamClientsTest, ClosesAClientWithoutAnAllocation) {
@@ -203,6 +272,19 @@ TEST_F(SmallQueue, ClosesTheLinkWhenAnAnswerDoesNotFit) {
   EXPECT_EQ(core.server->allocations(), 0U);
 }
 
+TEST_F(SmallQueue, ClosesATlsClientThatWantsNewKeysAndDoesNotReadTheAnswers) {
+  const net::Fd fd = connect();
+  testing::TlsClient client;
+  shake_hands(client, fd);
+  for (int i = 0; i < 3000 && clients_.size() == 1; ++i) {
+    ASSERT_EQ(SSL_key_update(client.ssl(), SSL_KEY_UPDATE_REQUESTED), 1);
+    ASSERT_EQ(SSL_do_handshake(client.ssl()), 1);
+    send(fd, client.take_output());
+  }
+  EXPECT_EQ(clients_.size(), 0U);
+  EXPECT_EQ(counters.closed_queue_full.get(), 1U);
+}
+
 struct TwoPerSource : StreamClientsTest {
   TwoPerSource() : StreamClientsTest({.per_source = 2}) {}
 };
@@ -223,16 +305,210 @@ TEST_F(TwoPerSource, RefusesAThirdUntilOneHasEnded) {
 TEST_F(StreamClientsTest, ServesTlsByTheFirstByte) {
   const net::Fd fd = connect();
   testing::TlsClient client;
-  SSL_do_handshake(client.ssl());
-  Bytes room(65536);
-  for (int i = 0; i < 6 && counters.handshakes_done.total() == 0; ++i) {
-    const auto hello = client.take_output();
-    if (!hello.empty()) send(fd, hello);
-    const ssize_t size = ::recv(fd.get(), room.data(), room.size(), MSG_DONTWAIT);
-    if (size > 0) client.give(ByteView(room).first(static_cast<size_t>(size)));
-    SSL_do_handshake(client.ssl());
+  shake_hands(client, fd);
+  EXPECT_EQ(clients_.size(), 1U);
+}
+
+// Two connections through a load balancer that name the same client (PROXY protocol).
+struct OneTupleTwice : StreamClientsTest {
+  static constexpr std::string_view kClaimed = "8.8.8.8:40000";
+
+  net::Fd open_claimed() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    clients_.open(
+        {net::Fd(ends[1]), testing::endpoint(kClaimed), testing::endpoint("192.0.2.1:3478")});
+    return net::Fd(ends[0]);
   }
-  EXPECT_EQ(counters.handshakes_done.total(), 1U);
+};
+
+TEST_F(OneTupleTwice, TheSecondIsIdleWithoutAnAllocationOfItsOwn) {
+  const net::Fd first = open_claimed();
+  allocate(first);
+  const net::Fd second = open_claimed();
+  for (int i = 0; i < 61; ++i) {
+    send(second, testing::make_request(Method::binding));
+    tick_after(seconds(1));
+  }
+  EXPECT_EQ(counters.closed_idle.get(), 1U);
+  EXPECT_EQ(clients_.size(), 1U);
+  EXPECT_EQ(core.server->allocations(), 1U);
+}
+
+TEST_F(OneTupleTwice, TheSecondIsHeldToTheFramesOfAStranger) {
+  const net::Fd first = open_claimed();
+  allocate(first);
+  const net::Fd second = open_claimed();
+  send(second, Bytes{0x40, 0, 0x20, 0});
+  EXPECT_EQ(counters.closed_not_turn.get(), 1U);
+  EXPECT_EQ(core.server->allocations(), 1U);
+  send(first, Bytes{0x40, 0, 0x20, 0});
+  EXPECT_EQ(counters.closed_not_turn.get(), 1U);
+  EXPECT_EQ(clients_.size(), 1U);
+}
+
+// What becomes of a connection behind its ConnectionBind (RFC 6062), while the user store is asked.
+struct BehindConnectionBind : StreamClientsTest {
+  BehindConnectionBind() {
+    turn::Settings settings = core.settings;
+    settings.auth = turn::AuthMode::long_term;
+    core.use_settings(settings);
+    helper_.learn_nonce();
+    core.out.clear();
+    const auto deliver = send_packets;
+    send_packets = [this, deliver] {
+      deliver();
+      for (const turn::Effect& effect : core.out.effects) {
+        if (const auto* fetch = std::get_if<turn::FetchKey>(&effect)) fetches_.push_back(*fetch);
+      }
+    };
+  }
+
+  // Whatever worker there is, nobody has that connection.
+  Bytes connection_bind() {
+    return helper_.sealed(Method::connection_bind, [](stun::MessageBuilder& builder) {
+      builder.add_u32(stun::AttributeType::connection_id, 77);
+    });
+  }
+  void work_and_resume() {
+    work();
+    while (clients_.resume()) work();
+  }
+  void answer_keys() {
+    for (const turn::FetchKey& fetch : std::exchange(fetches_, {})) {
+      core.server->on_key(core.now, fetch.ticket, core.look_up(fetch), core.out);
+    }
+    work_and_resume();
+  }
+  static Bytes joined(std::initializer_list<Bytes> parts) {
+    Bytes all;
+    for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }
+
+  // A nonce of a stream is good for the whole address.
+  testing::CoreClient helper_{core, "127.0.0.1:9", "alice", "secret", Transport::tcp};
+  std::vector<turn::FetchKey> fetches_;
+  // Of the first connection.
+  turn::LinkId link_ = make_link(LinkKind::stream, {0, 0});
+};
+
+TEST_F(BehindConnectionBind, NothingIsReadBeforeItIsAnswered) {
+  const net::Fd fd = connect();
+  send(fd, joined({connection_bind(), kRaw}));
+  work_and_resume();
+  ASSERT_EQ(fetches_.size(), 1U);
+  EXPECT_EQ(clients_.size(), 1U);
+  answer_keys();
+  // It was refused, so what follows had to be STUN.
+  EXPECT_EQ(counters.closed_not_turn.get(), 1U);
+  EXPECT_EQ(clients_.size(), 0U);
+}
+
+TEST_F(BehindConnectionBind, TheAnswerToWhatCameBeforeDoesNotLetItsBytesBeRead) {
+  const net::Fd fd = connect();
+  send(fd, joined({testing::make_request(Method::binding), connection_bind(), kRaw}));
+  work_and_resume();
+  ASSERT_EQ(fetches_.size(), 1U);
+  EXPECT_EQ(counters.closed_not_turn.get(), 0U);
+  EXPECT_EQ(clients_.size(), 1U);
+  answer_keys();
+  EXPECT_EQ(clients_.size(), 0U);
+}
+
+TEST_F(BehindConnectionBind, RequestsAreReadWhenItWasRefused) {
+  const net::Fd fd = connect();
+  const uint64_t before = core.count(&turn::Counters::binding_requests);
+  send(fd, joined({connection_bind(), testing::make_request(Method::binding)}));
+  work_and_resume();
+  EXPECT_EQ(core.count(&turn::Counters::binding_requests), before);
+  answer_keys();
+  EXPECT_EQ(core.count(&turn::Counters::binding_requests), before + 1);
+  EXPECT_EQ(clients_.size(), 1U);
+}
+
+TEST_F(BehindConnectionBind, ItsBytesGoWithAConnectionThatIsGivenAway) {
+  net::Fd fd = connect();
+  send(fd, joined({testing::make_request(Method::binding), connection_bind(), kRaw}));
+  work_and_resume();
+  ASSERT_EQ(clients_.size(), 1U);
+  const auto stream = clients_.release(link_);
+  ASSERT_NE(stream, nullptr);
+  EXPECT_EQ(stream->received, kRaw);
+  EXPECT_EQ(clients_.size(), 0U);
+  // Its request no longer waits for an answer that nobody could be given.
+  EXPECT_EQ(core.server->waiting(), 0U);
+}
+
+TEST_F(BehindConnectionBind, RecordsWaitAsTheyCame) {
+  const net::Fd fd = connect();
+  testing::TlsClient client;
+  shake_hands(client, fd);
+  const uint64_t before = core.count(&turn::Counters::binding_requests);
+  // One record that ends in a second ConnectionBind, and one behind it.
+  client.write(std::string(as_text(joined({connection_bind(), connection_bind()}))));
+  client.write(std::string(as_text(testing::make_request(Method::binding))));
+  send(fd, client.take_output());
+  work_and_resume();
+  EXPECT_EQ(core.count(&turn::Counters::binding_requests), before);
+  answer_keys();
+  EXPECT_EQ(core.count(&turn::Counters::binding_requests), before + 1);
+  EXPECT_EQ(clients_.size(), 1U);
+}
+
+TEST_F(BehindConnectionBind, RecordsGoWithAConnectionThatIsGivenAway) {
+  const net::Fd fd = connect();
+  testing::TlsClient client;
+  shake_hands(client, fd);
+  client.write(std::string(as_text(joined({connection_bind(), kRaw}))));
+  client.write("more");
+  send(fd, client.take_output());
+  work_and_resume();
+  const auto stream = clients_.release(link_);
+  ASSERT_NE(stream, nullptr);
+  EXPECT_EQ(stream->received, kRaw);
+  std::vector<uint8_t> out;
+  ByteView encrypted = stream->encrypted;
+  EXPECT_EQ(as_text(stream->tls->feed(encrypted, testing::plaintext_room(), out)), "more");
+}
+
+TEST_F(BehindConnectionBind, ClosesAConnectionThatIsNotAnswered) {
+  const net::Fd fd = connect();
+  send(fd, connection_bind());
+  ends_after(turn::kParkedLifetime + seconds(1));
+  EXPECT_EQ(counters.closed_unanswered.get(), 1U);
+}
+
+TEST_F(BehindConnectionBind, AnAdoptedOneIsReadOnlyAfterItsAnswer) {
+  const net::Fd fd = connect();
+  const Bytes request = connection_bind();
+  send(fd, joined({request, testing::make_request(Method::binding)}));
+  work_and_resume();
+  auto stream = clients_.release(link_);
+  ASSERT_NE(stream, nullptr);
+  fetches_.clear();
+  const uint64_t before = core.count(&turn::Counters::binding_requests);
+  clients_.adopt(std::move(stream), request);
+  work_and_resume();
+  ASSERT_EQ(fetches_.size(), 1U);
+  EXPECT_EQ(core.count(&turn::Counters::binding_requests), before);
+  answer_keys();
+  EXPECT_EQ(core.count(&turn::Counters::binding_requests), before + 1);
+}
+
+struct OneGivenAway : BehindConnectionBind {
+  OneGivenAway() { clients_.use(StreamLimits{.per_source = 1}); }
+};
+
+TEST_F(OneGivenAway, MakesRoomForAnotherOfItsSource) {
+  const net::Fd fd = connect();
+  send(fd, connection_bind());
+  work_and_resume();
+  const net::Fd refused = connect();
+  EXPECT_EQ(counters.refused_source_limit.get(), 1U);
+  ASSERT_NE(clients_.release(link_), nullptr);
+  const net::Fd next = connect();
+  EXPECT_EQ(counters.refused_source_limit.get(), 1U);
   EXPECT_EQ(clients_.size(), 1U);
 }
 

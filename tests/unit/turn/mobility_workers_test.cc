@@ -247,7 +247,7 @@ TEST_F(Workers, TheWorkerOfTheLinkKnowsThatItsClientHasAnAllocation) {
   const Bytes request = cafe.sealed(
       Method::refresh, [&](auto& b) { b.add(AttributeType::mobility_ticket, ByteView(ticket_)); });
   give(cafe, request);
-  EXPECT_TRUE(cores_[1]->server->has_allocation(cores_[1]->now, cafe.route.tuple));
+  EXPECT_TRUE(cores_[1]->server->has_allocation(cores_[1]->now, cafe.route));
 }
 
 TEST_F(Workers, EveryKindOfRequestIsPassedOn) {
@@ -382,6 +382,42 @@ TEST_F(Workers, AFiveTupleThatMovedInTakesNoOther) {
   ASSERT_TRUE(move(cafe, ticket_)->is(Class::success));
   EXPECT_EQ(move(cafe, second)->error(), 437);
   EXPECT_EQ(refresh(other, 600), 0);
+}
+
+TEST_F(Workers, ANoteOfAnEarlierLinkDoesNotKeepThePresentOnesAllocation) {
+  CoreClient& cafe = client(1, "8.8.4.4:50000", "alice", "secret", Transport::tcp);
+  cafe.route.link = {3, 1};
+  cafe.learn_nonce();
+  ASSERT_TRUE(move(cafe, ticket_)->is(Class::success));
+  EXPECT_EQ(notes(), 1U);
+  // Another connection from there, before the end of the first was noticed.
+  CoreClient& next = client(1, "8.8.4.4:50000", "alice", "secret", Transport::tcp);
+  next.route.link = {3, 2};
+  EXPECT_FALSE(next.driver.server->has_allocation(next.driver.now, next.route));
+  next.learn_nonce();
+  ASSERT_TRUE(ask(next, Method::allocate, [](auto& b) {
+                b.add_requested_transport(17);
+              })->is(Class::success));
+  EXPECT_EQ(allocations(), 2U);
+  lose(next);
+  EXPECT_EQ(allocations(), 1U);
+  lose(cafe);
+  EXPECT_EQ(notes(), 0U);
+  EXPECT_EQ(allocations(), 1U) << "it has its first place still";
+  EXPECT_EQ(refresh(home(), 600), 0);
+  expect_balance();
+}
+
+TEST_F(Workers, AConnectionThatCarriesAMovedAllocationBindsNothing) {
+  CoreClient& cafe = client(1, "8.8.4.4:50000", "alice", "secret", Transport::tcp);
+  cafe.route.link = {3, 1};
+  cafe.learn_nonce();
+  ASSERT_TRUE(move(cafe, ticket_)->is(Class::success));
+  EXPECT_EQ(ask(cafe, Method::connection_bind,
+                [](auto& b) { b.add_u32(AttributeType::connection_id, 1); })
+                ->error(),
+            400);
+  EXPECT_TRUE(cafe.driver.effects<MoveLink>().empty());
 }
 
 TEST_F(Workers, WhoeverAllocatesBeforeTheNoteArrivesKeepsThat) {

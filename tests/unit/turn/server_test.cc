@@ -190,6 +190,23 @@ TEST_F(ParkedTest, AreReplayedWhenTheAnswerComes) {
   EXPECT_EQ(core_.server->waiting(), 0U);
 }
 
+TEST_F(ParkedTest, OpenNothingForAConnectionThatHasEnded) {
+  CoreClient gone(core_, kHome, "alice", "secret", Transport::tcp);
+  gone.route.link = {5, 1};
+  CoreClient stays(core_, "8.8.8.8:40001", "alice", "secret", Transport::tcp);
+  stays.route.link = {5, 2};
+  const FetchKey first = ask(gone);
+  const FetchKey second = ask(stays);
+  core_.out.clear();
+  core_.server->on_link_closed(core_.now, gone.route, core_.out);
+  core_.answer_key(first);
+  EXPECT_TRUE(core_.to_client.empty());
+  EXPECT_EQ(core_.server->allocations(), 0U);
+  EXPECT_EQ(balance_of(core_), Balance());
+  core_.answer_key(second);
+  EXPECT_EQ(core_.server->allocations(), 1U);
+}
+
 TEST_F(ParkedTest, AreCountedOnce) {
   core_.answer_key(ask(client_));
   EXPECT_EQ(core_.count(&Counters::requests), 2U);  // The challenged one, and this.
@@ -330,6 +347,67 @@ TEST(LinkClosed, EndsTheAllocationMadeOverIt) {
   ASSERT_EQ(core.out.effects.size(), 1U);
   EXPECT_EQ(std::get<AllocationClosed>(core.out.effects[0]).reason, CloseReason::link_closed);
   core.server->on_link_closed(core.now, client.route, core.out);
+}
+
+// Two connections that a load balancer reports as one five-tuple (PROXY protocol).
+
+class OneTupleTwoLinks : public ::testing::Test {
+ protected:
+  OneTupleTwoLinks() {
+    first_.route.link = {5, 1};
+    second_.route.link = {6, 1};
+    EXPECT_TRUE(first_.allocate().is(Class::success));
+    EXPECT_TRUE(first_.bind(0x4000, kPeer).is(Class::success));
+  }
+  void close(const CoreClient& client) {
+    core_.out.clear();
+    core_.server->on_link_closed(core_.now, client.route, core_.out);
+  }
+
+  static constexpr std::string_view kPeer = "9.9.9.9:7000";
+  CoreDriver core_;
+  CoreClient first_{core_, kHome, "alice", "secret", Transport::tcp};
+  CoreClient second_{core_, kHome, "alice", "secret", Transport::tcp};
+};
+
+TEST_F(OneTupleTwoLinks, TheSecondHasNoPartInTheAllocation) {
+  second_.send_channel(0x4000, "data");
+  EXPECT_TRUE(core_.to_peer.empty());
+  second_.send(kPeer, "data");
+  EXPECT_TRUE(core_.to_peer.empty());
+  EXPECT_EQ(core_.count(&Counters::drop_no_allocation), 2U);
+  EXPECT_FALSE(core_.server->has_allocation(core_.now, second_.route));
+  EXPECT_TRUE(core_.server->has_allocation(core_.now, first_.route));
+  first_.send_channel(0x4000, "data");
+  EXPECT_EQ(core_.to_peer.size(), 1U);
+}
+
+TEST_F(OneTupleTwoLinks, TheSecondCanNeitherChangeItNorHaveOne) {
+  EXPECT_EQ(second_.refresh(0).error(), 437);
+  EXPECT_EQ(second_.permit({"8.8.4.4"}).error(), 437);
+  EXPECT_EQ(second_.bind(0x4001, "8.8.4.4:1").error(), 437);
+  EXPECT_EQ(second_.allocate().error(), 437);
+  EXPECT_EQ(core_.server->allocations(), 1U);
+}
+
+TEST_F(OneTupleTwoLinks, ARetransmissionOverTheSecondIsNone) {
+  CoreClient third(core_, "8.8.8.8:40001", "alice", "secret", Transport::tcp);
+  third.route.link = {7, 1};
+  third.learn_nonce();
+  const Bytes request = third.sealed(
+      Method::allocate, [](stun::MessageBuilder& b) { b.add_requested_transport(17); });
+  EXPECT_TRUE(third.exchange(request)->is(Class::success));
+  EXPECT_TRUE(third.exchange(request)->is(Class::success));
+  third.route.link = {8, 1};
+  EXPECT_EQ(third.exchange(request)->error(), 437);
+}
+
+TEST_F(OneTupleTwoLinks, TheEndOfOneIsNotTheEndOfTheOthers) {
+  close(second_);
+  EXPECT_EQ(core_.server->allocations(), 1U);
+  close(first_);
+  EXPECT_EQ(core_.server->allocations(), 0U);
+  EXPECT_TRUE(second_.allocate().is(Class::success));
 }
 
 // Settings.

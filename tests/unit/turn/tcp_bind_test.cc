@@ -117,6 +117,19 @@ TEST(TcpBind, HasThirtySeconds) {
   EXPECT_EQ(data.bind(id).error(), 400);
 }
 
+TEST(TcpBind, IsTooLateAtThirtySecondsBeforeAnybodyHasLooked) {
+  for (const bool late : {false, true}) {
+    CoreDriver core;
+    TcpClient control(core);
+    control.open();
+    const uint32_t id = control.connect_well(kPeer);
+    TcpClient data(core, kData);
+    data.learn_nonce();
+    core.advance(seconds(30) - (late ? Duration(0) : Duration(1)));
+    EXPECT_EQ(data.bind(id).error(), late ? 400 : 0);
+  }
+}
+
 TEST(TcpBind, HasNoDeadlineOnceDone) {
   CoreDriver core;
   TcpClient control(core);
