@@ -79,16 +79,22 @@ std::optional<stun::TransactionId> id_of(ByteView packet, std::initializer_list<
   return header->id;
 }
 
+// A server may refuse to send a third party more than it was asked with.
+constexpr std::string_view kFiller =
+    "turnpike; this text makes room for an answer as long as the question";
+
 }  // namespace
 
 std::vector<uint8_t> make_binding_request(const stun::TransactionId& id, const BindingAsk& ask) {
-  std::vector<uint8_t> bytes(stun::kHeaderSize + 32 + ask.padding);
+  std::vector<uint8_t> bytes(stun::kHeaderSize + 32 + 4 + kFiller.size() + ask.padding);
   stun::MessageBuilder builder(bytes, Method::binding, Class::request, id);
   if (ask.change) builder.add_change_request(*ask.change);
   if (ask.response_port) {
     const std::array<uint8_t, 2> port = {static_cast<uint8_t>(*ask.response_port >> 8),
                                          static_cast<uint8_t>(*ask.response_port)};
     builder.add(AttributeType::response_port, ByteView(port));
+    // RFC 5780 section 7.5 forbids PADDING beside it.
+    builder.add(AttributeType::software, kFiller);
   }
   if (ask.padding > 0) {
     const ByteSpan room = builder.claim(AttributeType::padding, ask.padding);

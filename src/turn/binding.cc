@@ -102,6 +102,10 @@ Result<BindingPlan, Reject> plan_binding(const Request& request, const Core& cor
   return plan;
 }
 
+size_t bare_answer_size(const Request& request) {
+  return stun::kHeaderSize + address_size(request.from.tuple.client);
+}
+
 void write_binding(const Request& request, const BindingPlan& plan, const Core& core,
                    SizeBound bound, stun::MessageBuilder& success) {
   const Endpoint& client = request.from.tuple.client;
@@ -117,7 +121,7 @@ void write_binding(const Request& request, const BindingPlan& plan, const Core& 
   // (BehaviorDiscoveryTest.PaddingDrawsNoMoreThanWasSent). The bare answer is what anybody gets.
   size_t left = std::numeric_limits<size_t>::max();
   if (bound.limited && (plan.padding || plan.redirected)) {
-    const size_t bare = stun::kHeaderSize + address_size(client) + bound.tail;
+    const size_t bare = bare_answer_size(request) + bound.tail;
     const size_t received = request.message.bytes().size();
     left = received > bare ? received - bare : 0;
   }

@@ -36,6 +36,9 @@ struct SizeBound {
   size_t tail = 0;  // What will follow the attributes written here.
 };
 
+// An answer with XOR-MAPPED-ADDRESS and nothing else.
+size_t bare_answer_size(const Request& request);
+
 void write_binding(const Request& request, const BindingPlan& plan, const Core& core,
                    SizeBound bound, stun::MessageBuilder& success);
 

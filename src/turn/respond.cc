@@ -40,10 +40,11 @@ constexpr std::array kKnown = {
 };
 
 enum class WithFingerprint : uint8_t { as_configured, yes };
+enum class WithSoftware : uint8_t { as_configured, no };
 
-void add_tail(WithFingerprint fingerprint, const Core& core, MessageBuilder& answer,
-              const auth::Identity* who) {
-  if (!core.settings->software.empty()) {
+void add_tail(WithFingerprint fingerprint, WithSoftware software, const Core& core,
+              MessageBuilder& answer, const auth::Identity* who) {
+  if (software == WithSoftware::as_configured && !core.settings->software.empty()) {
     answer.add(AttributeType::software, core.settings->software);
   }
   if (who != nullptr) {
@@ -59,9 +60,10 @@ void add_tail(WithFingerprint fingerprint, const Core& core, MessageBuilder& ans
 }
 
 // What add_tail() adds for somebody without credentials.
-size_t stranger_tail_size(const Request& request, const Core& core) {
+size_t stranger_tail_size(const Request& request, WithSoftware with_software, const Core& core) {
   constexpr size_t kHeader = 4;
-  const size_t software = core.settings->software.size();
+  const size_t software =
+      with_software == WithSoftware::as_configured ? core.settings->software.size() : 0;
   size_t size = software == 0 ? 0 : kHeader + (software + 3) / 4 * 4;
   if (core.settings->always_fingerprint || request.message.has_fingerprint()) size += kHeader + 4;
   return size;
@@ -90,10 +92,11 @@ class Reply {
   [[nodiscard]] bool send_sealed_by(const auth::Identity* who) {
     return send_sealed_by(who, path_back(request_.from));
   }
-  [[nodiscard]] bool send_sealed_by(const auth::Identity* who, const AnswerPath& path) {
+  [[nodiscard]] bool send_sealed_by(const auth::Identity* who, const AnswerPath& path,
+                                    WithSoftware software = WithSoftware::as_configured) {
     add_tail(
         request_.message.has_fingerprint() ? WithFingerprint::yes : WithFingerprint::as_configured,
-        core_, builder_, who);
+        software, core_, builder_, who);
     const ByteView bytes = builder_.finish();
     give_back_unused(request_.out, room_, bytes.size());
     if (bytes.empty()) {
@@ -161,15 +164,21 @@ bool may_redirect(const Request& request, Core& core) {
 // `who` is nullptr for a stranger.
 void send_binding(const Request& request, const BindingPlan& plan, const auth::Identity* who,
                   Core& core) {
+  const bool to_third_party = plan.redirected && who == nullptr;
+  const WithSoftware software = to_third_party ? WithSoftware::no : WithSoftware::as_configured;
+  SizeBound bound;
+  bound.limited = who == nullptr;
+  if (bound.limited) bound.tail = stranger_tail_size(request, software, core);
+  // Nobody is sent more than was asked with: who wants an answer elsewhere makes room for it.
+  if (to_third_party && request.message.bytes().size() < bare_answer_size(request) + bound.tail) {
+    return respond_stranger(request, Reject{ErrorCode::bad_request}, core);
+  }
   if (plan.redirected && !may_redirect(request, core)) {
     return core.counters.drop_rate_limited.add();
   }
   Reply success(request, core, Class::success);
-  SizeBound bound;
-  bound.limited = who == nullptr;
-  if (bound.limited) bound.tail = stranger_tail_size(request, core);
   write_binding(request, plan, core, bound, success.builder());
-  if (!success.send_sealed_by(who, plan.path)) return;
+  if (!success.send_sealed_by(who, plan.path, software)) return;
   core.counters.binding_successes.add();
   core.counters.by.successes.add(stun::Method::binding);
 }
@@ -201,7 +210,7 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
   if (outcome && outcome->answer == Answer::later) return success.discard();
   if (outcome) {
     // After a move the worker that has the link must know for how long.
-    const Allocation* allocation = core.allocations.find(request.from.tuple);
+    const Allocation* allocation = core.allocations.find(request.from);
     if (allocation != nullptr) announce_route(request.from, *allocation, core, request.out);
     if (success.send_sealed_by(request.identity())) {
       core.counters.successes.add();
@@ -226,8 +235,8 @@ void answer_connect(const Unanswered& asked, const Result<uint32_t, ErrorCode>& 
     out.effects.emplace_back(RequestRefused{asked.from.tuple, who ? who->name : std::string(),
                                             asked.method, outcome.error()});
   }
-  add_tail(asked.has_fingerprint ? WithFingerprint::yes : WithFingerprint::as_configured, core,
-           answer, who);
+  add_tail(asked.has_fingerprint ? WithFingerprint::yes : WithFingerprint::as_configured,
+           WithSoftware::as_configured, core, answer, who);
   const ByteView bytes = answer.finish();
   out.give_back(room.size() - bytes.size());
   if (bytes.empty()) return core.counters.connects_unanswered.add();

@@ -253,16 +253,47 @@ TEST_F(BehaviorDiscoveryTest, PaddingIsOneEthernetFrameAndZeros) {
   EXPECT_TRUE(answer.view().has(AttributeType::other_address));
 }
 
-TEST_F(BehaviorDiscoveryTest, ResponsePortDrawsNoMoreThanTheBareAnswer) {
+TEST_F(BehaviorDiscoveryTest, ResponsePortDrawsNoMoreThanWasSent) {
+  core_.settings.software = "a server with a name";
+  core_.settings.error_limit = {};
+  core_.use_settings(core_.settings);
+  for (const std::string_view home : {kHome, std::string_view("[2607:f8b0::1]:7")}) {
+    CoreClient from(core_, home);
+    const size_t bare = from.route.tuple.client.ip.is_v4() ? 32 : 44;
+    for (const bool fingerprint : {false, true}) {
+      for (size_t size = 0; size < 120; ++size) {
+        core_.advance(seconds(1));
+        const Bytes request = testing::make_request(Method::binding, [&](auto& b) {
+          b.add(AttributeType::response_port, Bytes{0x13, 0x88, 0, 0});
+          if (size > 0) b.add(AttributeType::software, std::string(size - 1, 'x'));
+          if (fingerprint) b.add_fingerprint();
+        });
+        const auto answer = from.exchange(request);
+        ASSERT_TRUE(answer);
+        if (request.size() < bare + (fingerprint ? 8 : 0)) {
+          EXPECT_EQ(answer->error(), 400) << size;
+          EXPECT_EQ(answer->client, from.route.tuple.client) << "an error goes to him who asked";
+          continue;
+        }
+        ASSERT_TRUE(answer->is(Class::success)) << size;
+        EXPECT_EQ(answer->client.port, 5000);
+        EXPECT_LE(answer->bytes.size(), request.size()) << size;
+        EXPECT_EQ(answer->view().has_fingerprint(), fingerprint);
+        EXPECT_FALSE(answer->view().has(AttributeType::software));
+      }
+    }
+  }
+}
+
+TEST_F(BehaviorDiscoveryTest, AnAnswerToTheAskersOwnPortNeedsNoRoom) {
   core_.settings.software = "a server with a name";
   core_.use_settings(core_.settings);
   CoreClient from = client();
-  const Bytes request = testing::make_request(Method::binding, [](auto& b) {
-    b.add(AttributeType::response_port, Bytes{0x13, 0x88, 0, 0});
-    b.add_fingerprint();
-  });
-  const size_t bare = 32 + 24 + 8;
-  EXPECT_EQ(from.exchange(request)->bytes.size(), bare);
+  const auto answer = from.exchange(testing::make_request(Method::binding, [](auto& b) {
+    b.add(AttributeType::response_port, Bytes{0x9c, 0x40, 0, 0});
+  }));
+  EXPECT_TRUE(answer->is(Class::success));
+  EXPECT_TRUE(answer->view().has(AttributeType::software));
 }
 
 TEST_F(BehaviorDiscoveryTest, GivesWhoHasCredentialsTheWholeAnswer) {
