@@ -19,10 +19,37 @@ AlternateHealth::AlternateHealth(std::vector<AlternateServer> configured)
   }
 }
 
+std::vector<Endpoint> AlternateHealth::use_own(const std::vector<Endpoint>& own) {
+  std::vector<Endpoint> found;
+  for (State& state : states_) {
+    const Endpoint& address = state.question.address;
+    const bool is_own = std::find(own.begin(), own.end(), address) != own.end();
+    if (is_own == state.own) continue;
+    state.own = is_own;
+    // Of one that is ours no longer nothing is known.
+    state.known = state.answers = false;
+    state.due = {};
+    if (is_own && std::find(found.begin(), found.end(), address) == found.end()) {
+      found.push_back(address);
+    }
+  }
+  return found;
+}
+
+std::vector<Endpoint> AlternateHealth::own() const {
+  std::vector<Endpoint> own;
+  for (const State& state : states_) {
+    const Endpoint& address = state.question.address;
+    if (state.own && std::find(own.begin(), own.end(), address) == own.end())
+      own.push_back(address);
+  }
+  return own;
+}
+
 std::vector<size_t> AlternateHealth::take_due(Instant now) {
   std::vector<size_t> due;
   for (size_t i = 0; i < states_.size(); ++i) {
-    if (states_[i].asking || states_[i].due > now) continue;
+    if (states_[i].own || states_[i].asking || states_[i].due > now) continue;
     states_[i].asking = true;
     due.push_back(i);
   }
@@ -55,7 +82,8 @@ std::vector<AlternateServer> AlternateHealth::healthy() const {
   for (const AlternateServer& server : configured_) {
     AlternateServer answering{server.address, {}};
     for (const Transport transport : server.transports) {
-      if (state_of(server.address, transport).answers) answering.transports.push_back(transport);
+      const State& state = state_of(server.address, transport);
+      if (state.own || state.answers) answering.transports.push_back(transport);
     }
     if (!answering.transports.empty()) servers.push_back(std::move(answering));
   }

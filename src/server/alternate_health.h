@@ -30,6 +30,12 @@ class AlternateHealth {
 
   explicit AlternateHealth(std::vector<AlternateServer> configured);
 
+  // At which addresses clients reach this server. Such a one answers and is not asked: a translator
+  // need not let us back in. Returns those of the configured servers that were not known as own.
+  std::vector<Endpoint> use_own(const std::vector<Endpoint>& own);
+  // Those of the configured servers that are.
+  [[nodiscard]] std::vector<Endpoint> own() const;
+
   // The questions whose time has come. Each waits for its on_result() before it is due again.
   std::vector<size_t> take_due(Instant now);
   [[nodiscard]] const AlternateQuestion& question(size_t index) const {
@@ -49,6 +55,7 @@ class AlternateHealth {
     bool answers = false;
     bool known = false;  // Has been asked.
     bool asking = false;
+    bool own = false;
     Instant due{};
   };
 

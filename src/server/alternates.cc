@@ -38,6 +38,16 @@ Result<std::unique_ptr<Alternates>, std::string> Alternates::make(
       new Alternates(std::move(configured), loop, std::move(tls), std::move(on_change)));
 }
 
+void Alternates::use_own(const std::vector<Endpoint>& own) {
+  const std::vector<Endpoint> before = health_.own();
+  for (const Endpoint& address : health_.use_own(own)) {
+    log_info("alternate_is_own",
+             {{"server", address.to_string()},
+              {"reason", "it leads here: nobody is sent there, its share is served"}});
+  }
+  if (health_.own() != before) on_change_(health_);
+}
+
 void Alternates::start() {
   ticks_ = loop_.every(kTick, [this] { on_tick(); });
   ask_due();
@@ -69,7 +79,7 @@ void Alternates::on_result(size_t question, AlternateHealth::Result result) {
   const bool answers = result == AlternateHealth::Result::answered;
   log(answers ? LogLevel::info : LogLevel::warning, answers ? "alternate_up" : "alternate_down",
       {{"server", about.address.to_string()}, {"transport", to_string(about.transport)}});
-  on_change_(health_.healthy());
+  on_change_(health_);
 }
 
 }  // namespace turnpike::server

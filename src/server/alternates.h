@@ -14,12 +14,15 @@ namespace turnpike::server {
 
 class Alternates {
  public:
-  // Called with the servers that answer, whenever there is news of one.
-  using OnChange = std::function<void(std::vector<AlternateServer>)>;
+  // Called whenever there is news of a server.
+  using OnChange = std::function<void(const AlternateHealth&)>;
 
   // `loop` outlives it. The error says why TLS cannot be spoken.
   static Result<std::unique_ptr<Alternates>, std::string> make(
       std::vector<AlternateServer> configured, net::EventLoop& loop, OnChange on_change);
+
+  // Where clients reach this server: see alternate_health.h.
+  void use_own(const std::vector<Endpoint>& own);
 
   // Asks all of them, and again and again from now on.
   void start();

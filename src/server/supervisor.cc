@@ -12,6 +12,7 @@
 #include "server/cpu_count.h"
 #include "server/database_rules.h"
 #include "server/discovery.h"
+#include "server/own_servers.h"
 #include "server/privileges.h"
 #include "server/setup.h"
 #include "server/users.h"
@@ -164,14 +165,14 @@ void Supervisor::make_workers(Listeners listeners) {
 
 Result<void, std::string> Supervisor::prepare_alternates() {
   if (config_.alternate_servers.empty()) return {};
-  auto alternates = Alternates::make(
-      config_.alternate_servers, loop_, [this](std::vector<AlternateServer> answering) {
-        const auto list =
-            std::make_shared<const std::vector<AlternateServer>>(std::move(answering));
-        post_to_all([&list] { return NewAlternates{list}; });
+  auto alternates =
+      Alternates::make(config_.alternate_servers, loop_, [this](const AlternateHealth& health) {
+        const auto list = std::make_shared<const std::vector<AlternateServer>>(health.healthy());
+        post_to_all([&] { return NewAlternates{list, health.own()}; });
       });
   if (!alternates) return unexpected(alternates.error());
   alternates_ = std::move(*alternates);
+  alternates_->use_own(own_servers(config_, ips_of(*host_)));
   return {};
 }
 
@@ -371,6 +372,7 @@ void Supervisor::on_addresses_changed() {
 void Supervisor::mail_settings() {
   const auto settings = make_settings();
   post_to_all([&settings] { return NewSettings{settings}; });
+  if (alternates_) alternates_->use_own(own_servers(config_, ips_of(*host_)));
 }
 
 void Supervisor::on_mail() {

@@ -315,7 +315,9 @@ void Worker::on_message(WorkerMessage& message) {
           [this](const turn::RouteLost& m) { server_.on_link_closed(now(), m.route, outbox_); },
           [this](const SetAdmission& m) { server_.set_admission(m.admission); },
           [this](NewTlsContext& m) { use_tls(std::move(m.tls)); },
-          [this](NewAlternates& m) { server_.use_alternates(std::move(m.alternates)); },
+          [this](NewAlternates& m) {
+            server_.use_alternates(std::move(m.alternates), std::move(m.own));
+          },
           [this](NewHostAddresses& m) { relays_.use(std::move(m.host)); },
           [this](NewExternalIps& m) { relays_.use(std::move(m.external_ips)); },
           [this](const NewLimits& m) { use_limits(m); },

@@ -83,6 +83,7 @@ struct NewTlsContext {
 // The alternate servers that answer.
 struct NewAlternates {
   std::shared_ptr<const std::vector<AlternateServer>> alternates;
+  std::vector<Endpoint> own;  // Those of them that lead here.
 };
 // For connections and relayed addresses to come.
 struct NewLimits {

@@ -22,7 +22,9 @@ std::optional<Endpoint> choose_alternate(const Request& request, Core& core) {
       core.alternates->begin(), core.alternates->end(),
       [&](const AlternateServer& alternate) { return fits(alternate) && left-- == 0; });
   // Where the list has this server itself, it takes its share.
-  if (chosen->address == tuple.server) return {};
+  const std::vector<Endpoint>& own = core.own_alternates;
+  const bool is_own = std::find(own.begin(), own.end(), chosen->address) != own.end();
+  if (is_own || chosen->address == tuple.server) return {};
   return chosen->address;
 }
 

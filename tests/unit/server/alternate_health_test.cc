@@ -47,6 +47,24 @@ TEST_F(AlternateHealthTest, NamesWhoAnswersWithTheTransportsOverWhichHeDoes) {
   EXPECT_EQ(health.healthy(), expected);
 }
 
+TEST_F(AlternateHealthTest, AsksNoAddressOfItsOwnAndCountsItAsAnswering) {
+  AlternateHealth health({plain(1), plain(2)});
+  EXPECT_EQ(health.use_own({address(1), address(7)}), std::vector<Endpoint>{address(1)});
+  EXPECT_TRUE(health.use_own({address(1)}).empty()) << "it is no news";
+  EXPECT_EQ(round(health, {}), 2U) << "only the other one is asked";
+  EXPECT_EQ(health.healthy(), std::vector<AlternateServer>{plain(1)});
+  EXPECT_EQ(health.own(), std::vector<Endpoint>{address(1)});
+}
+
+TEST_F(AlternateHealthTest, AsksAnAddressThatIsItsOwnNoLonger) {
+  AlternateHealth health({plain(1)});
+  health.use_own({address(1)});
+  health.use_own({});
+  EXPECT_TRUE(health.healthy().empty());
+  EXPECT_EQ(round(health, {Transport::udp}), 2U);
+  EXPECT_EQ(health.healthy(), (std::vector<AlternateServer>{{address(1), {Transport::udp}}}));
+}
+
 TEST_F(AlternateHealthTest, DropsAndTakesBackAsTheAnswersSay) {
   AlternateHealth health({plain(1)});
   round(health, {Transport::udp, Transport::tcp});

@@ -22,8 +22,9 @@ class RedirectTest : public ::testing::Test {
  protected:
   using List = std::vector<AlternateServer>;
 
-  void use(List alternates) {
-    core_.server->use_alternates(std::make_shared<const List>(std::move(alternates)));
+  void use(List alternates, std::vector<Endpoint> own = {}) {
+    core_.server->use_alternates(std::make_shared<const List>(std::move(alternates)),
+                                 std::move(own));
   }
   static AlternateServer plain(std::string_view address) {
     return {endpoint(address), {Transport::udp, Transport::tcp}};
@@ -101,6 +102,16 @@ TEST_F(RedirectTest, KeepsToTheTransportOfTheClient) {
 
 TEST_F(RedirectTest, LeavesTheListedServerItselfItsShare) {
   use({plain("192.0.2.1:3478"), plain("203.0.113.6:3478")});
+  int here = 0;
+  for (int i = 0; i < 6; ++i) here += sent_to() ? 0 : 1;
+  EXPECT_EQ(here, 3);
+}
+
+TEST_F(RedirectTest, SendsNobodyToAnotherAddressOfItsOwn) {
+  const AlternateServer own = plain("198.51.100.7:3478");
+  use({own}, {own.address});
+  EXPECT_EQ(sent_to(), std::nullopt);
+  use({own, plain("203.0.113.6:3478")}, {own.address});
   int here = 0;
   for (int i = 0; i < 6; ++i) here += sent_to() ? 0 : 1;
   EXPECT_EQ(here, 3);
