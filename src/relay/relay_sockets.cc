@@ -55,6 +55,9 @@ RelaySockets::RelaySockets(const RelaySettings& settings,
 
 Result<OpenedPorts, OpenError> RelaySockets::open(const turn::OpenRequest& request) {
   if (request.transport == RelayTransport::tcp) return open_tcp(request);
+  if (request.need == PortNeed::even_and_next && !reservations_.has_room()) {
+    return unexpected(OpenError::ports_in_use);
+  }
   addresses_.choose(request, turn_++, candidates_);
   OpenError error = OpenError::no_address;
   for (const Ip& ip : candidates_) {

@@ -17,10 +17,16 @@ struct RelaySocket {
 };
 
 // One for all workers: the client may come to another worker with its token. Locked, which is fine
-// for something that only an Allocate with EVEN-PORT touches. Its size is bounded by the number of
-// relay ports, each of which cost its asker an authenticated Allocate.
+// for something that only an Allocate with EVEN-PORT touches. What is reserved is in nobody's
+// quota, so there is a limit: without one a single user could keep all relay ports for himself.
 class Reservations {
  public:
+  static constexpr size_t kMost = 1000;
+  explicit Reservations(size_t most = kMost) : most_(most) {}
+
+  // Asked before something is opened to be reserved. Workers that ask at the same moment may exceed
+  // the limit by one each.
+  [[nodiscard]] bool has_room() const { return size() < most_; }
   // Whoever had the token before loses what was reserved.
   void put(turn::ReservationToken token, RelaySocket socket, Instant deadline);
   std::optional<RelaySocket> take(turn::ReservationToken token, Instant now);
@@ -33,6 +39,7 @@ class Reservations {
     RelaySocket socket;
     Instant deadline;
   };
+  const size_t most_;
   mutable std::mutex mutex_;
   std::map<turn::ReservationToken, Entry> entries_;  // Guarded by mutex_.
 };

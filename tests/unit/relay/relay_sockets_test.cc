@@ -289,6 +289,21 @@ TEST_F(RelaySocketsTest, ParkedAddressIsClaimedByAnotherWorker) {
   EXPECT_TRUE(one.readable.empty());
 }
 
+TEST_F(RelaySocketsTest, ReservesNoMoreThanTheLimit) {
+  Reservations few(2);
+  Worker worker(ports(21000, 21999), few);
+  const Instant deadline = net::monotonic_now() + seconds(30);
+  for (turn::ReservationToken token = 1; token <= 2; ++token) {
+    Opened pair = worker.open(PortNeed::even_and_next);
+    ASSERT_TRUE(pair.has_value());
+    worker.sockets.park(std::move(pair->next), token, deadline);
+  }
+  EXPECT_EQ(worker.open(PortNeed::even_and_next).error(), OpenError::ports_in_use);
+  EXPECT_TRUE(worker.open(PortNeed::even).has_value());
+  few.expire(deadline);
+  EXPECT_TRUE(worker.open(PortNeed::even_and_next).has_value());
+}
+
 TEST_F(RelaySocketsTest, MemoryOfOneIsSmall) {
   Worker worker(ports(23000, 30999), reservations_);
   // The first ones pay for tables that all share.
