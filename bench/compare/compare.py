@@ -74,6 +74,13 @@ class Progress:
         self.show("")
 
 
+def rotated(servers_of_round, number):
+    """Each is first as often as the others: two copies of one program differed by 4 % in a fixed order."""
+    order = list(servers_of_round)
+    first = number % len(order)
+    return order[first:] + order[:first]
+
+
 def measure(chosen, scenario, directory, progress):
     """({server: [figures of a round]}, {server: why it has none})"""
     take = measures.METHODS[scenario.method]
@@ -87,7 +94,7 @@ def measure(chosen, scenario, directory, progress):
             except servers.NotRunning as error:
                 failed[name] = str(error)
         for number in range(0 if not fresh else 1, chosen.rounds + 1):
-            for name, server in running.items():
+            for name, server in rotated(running.items(), number):
                 if name in failed:
                     continue
                 progress.show("%s: round %d of %d, %s" % (scenario.name, number, chosen.rounds, name))

@@ -110,7 +110,11 @@ ByteView TlsChannel::feed(ByteView& ciphertext, ByteSpan room, std::vector<uint8
   if (ssl_ != nullptr && state_ == TlsState::handshaking) shake_hands(ciphertext, out);
   // What comes after the end has no meaning.
   if (received_end_) ciphertext = {};
-  if (state_ == TlsState::open && !received_end_) {
+  // OpenSSL takes one record at a time, so without ciphertext all that it may have is the rest of
+  // one. To ask it in vain for each record that was taken would cost more than to know.
+  const bool may_have_more =
+      !ciphertext.empty() || (ssl_ != nullptr && SSL_pending(ssl_.get()) > 0);
+  if (state_ == TlsState::open && !received_end_ && may_have_more) {
     StreamPipe pipe{ciphertext, out};
     const Attached attached(ssl_.get(), pipe);
     size_t size = 0;
