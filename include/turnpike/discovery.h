@@ -115,6 +115,10 @@ struct NatOptions {
   bool test_fragments = true;
   // Longer than zero: also measure how long a mapping lasts without traffic, waiting so long.
   std::chrono::seconds longest_lifetime{0};
+  // Over TCP filtering takes a server that connects back (Turnpike's tcp-connect-back), which does
+  // so for its users. Without a name it is not tested.
+  std::string user = {};
+  std::string password = {};
 };
 
 struct Nat {

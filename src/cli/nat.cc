@@ -4,6 +4,7 @@
 #include "cli/discover_report.h"
 #include "cli/nat_options.h"
 #include "cli/nat_report.h"
+#include "cli/password_input.h"
 #include "net/event_loop.h"
 
 namespace turnpike::cli {
@@ -16,7 +17,9 @@ constexpr const char* kNatCommand = "turnpike nat";
 constexpr const char* kAboutNat =
     "Tests how the NAT in the way maps ports and filters what comes in (RFC 5780), names it by\n"
     "RFC 3489 and as NAT0 to NAT4, and says what to do about it. Filtering takes a server with\n"
-    "two addresses. With --port a port is tested that was forwarded on the router.\n\n"
+    "two addresses; over TCP it also takes a user of one that connects back (tcp-connect-back),\n"
+    "given by --user and --password. With --port a port is tested that was forwarded on the "
+    "router.\n\n"
     "Exit codes: 0 tested, whatever came out, 2 wrong options, 3 UDP is blocked, 4 no server\n"
     "reached, 5 the port is in use and can't be shared, 7 neither axis could be told, 1 other.";
 
@@ -32,8 +35,25 @@ CommandSyntax nat_syntax() {
       "also measure how long a mapping lasts, waiting at most so many seconds (180)");
   add("no-hairpin", po::bool_switch(), "leave the hairpin test out");
   add("no-fragments", po::bool_switch(), "leave the fragments test out");
+  add("user,u", po::value<std::string>(),
+      "with --tcp: a user of the server, which then connects back to test filtering");
+  add_password_options(syntax.options, "password", Generation::not_offered);
   add("json", po::bool_switch(), "report as JSON");
   return syntax;
+}
+
+Problem take_user_of_server(const ParsedOptions& given, client::NatProbeOptions& options) {
+  const bool password = given.has("password") || given.has("password-stdin");
+  if (given.has("user") != password) return "--user and --password go together";
+  if (!password) return {};
+  if (options.where.transport != client::ProbeTransport::tcp) {
+    return "--user and --password are for --tcp: over UDP filtering is tested without";
+  }
+  const auto text = take_password(given, "password");
+  if (!text) return text.error();
+  options.credentials.username = given.text("user");
+  options.credentials.password = text->text;
+  return {};
 }
 
 Problem take_tests(const ParsedOptions& given, client::NatProbeOptions& options) {
@@ -44,6 +64,7 @@ Problem take_tests(const ParsedOptions& given, client::NatProbeOptions& options)
   if (lifetime != 0 && options.where.transport == client::ProbeTransport::tcp) {
     return "--lifetime is for UDP";
   }
+  if (auto problem = take_user_of_server(given, options)) return problem;
   options.test_hairpin = !given.values["no-hairpin"].as<bool>();
   options.test_fragments = !given.values["no-fragments"].as<bool>();
   return {};

@@ -46,6 +46,19 @@ void NatProbe::on_resolved(const ServerName& server, const net::Resolver::Addres
 
 void NatProbe::start() {
   report_.no_server_address = servers_.empty();
+  const DiscoveryOptions& where = options_.where;
+  if (where.transport != ProbeTransport::tcp || options_.credentials.username.empty()) {
+    return start_session();
+  }
+  // First, as over UDP: the mapping tests speak to more addresses.
+  filter_ = std::make_unique<TcpFilterProbe>(loop_, random_, options_.credentials, where.local,
+                                             servers_, [this](const TcpFiltering& told) {
+                                               filtering_ = told;
+                                               start_session();
+                                             });
+}
+
+void NatProbe::start_session() {
   NatSettings settings;
   settings.named_port = options_.where.local.port != 0;
   settings.test_hairpin = options_.test_hairpin;
@@ -53,6 +66,7 @@ void NatProbe::start() {
   settings.longest_lifetime = options_.longest_lifetime;
   if (options_.where.transport == ProbeTransport::tcp) {
     settings.delivery = stun::Delivery::reliable;
+    settings.filtering_elsewhere = filter_ != nullptr;
   }
   session_ = std::make_unique<NatSession>(settings, servers_, random_);
   driver_ = std::make_unique<ProbeDriver>(
@@ -80,6 +94,11 @@ Result<std::unique_ptr<ProbePort>, net::SysError> NatProbe::open_port(Slot slot,
 void NatProbe::on_done() {
   report_.result = session_->result();
   report_.problem = driver_->problem();
+  if (filter_) {
+    report_.result.filtering = filtering_.filtering;
+    report_.result.filtering_proven = filtering_.filtering != NatBehavior::unknown;
+    if (!filtering_.note.empty()) notes_.push_back(filtering_.note);
+  }
   const bool blocked = report_.result.presence == NatPresence::blocked;
   if (blocked && !servers_.empty() && options_.where.transport == ProbeTransport::udp) {
     return check_tcp();

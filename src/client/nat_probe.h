@@ -7,6 +7,7 @@
 
 #include "client/discovery.h"
 #include "client/nat_session.h"
+#include "client/tcp_filter_probe.h"
 
 namespace turnpike::client {
 
@@ -15,6 +16,8 @@ struct NatProbeOptions {
   bool test_hairpin = true;
   bool test_fragments = true;
   std::optional<seconds> longest_lifetime = {};
+  // For servers that connect back over TCP; without a name filtering stays unknown there.
+  Credentials credentials = {};
 };
 
 struct NatReport {
@@ -39,6 +42,7 @@ class NatProbe {
  private:
   void on_resolved(const ServerName& server, const net::Resolver::Addresses& addresses);
   void start();
+  void start_session();
   void on_done();
   void check_tcp();
   void report();
@@ -54,6 +58,8 @@ class NatProbe {
   size_t unresolved_ = 0;
   std::vector<Endpoint> servers_;
   std::vector<std::string> notes_;
+  std::unique_ptr<TcpFilterProbe> filter_;
+  TcpFiltering filtering_;
   std::unique_ptr<NatSession> session_;
   std::unique_ptr<ProbeDriver> driver_;
   std::unique_ptr<Discovery> tcp_;

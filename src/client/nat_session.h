@@ -19,6 +19,8 @@ struct NatSettings {
   stun::Delivery delivery = stun::Delivery::unreliable;
   // Slot 0 is a port that the caller has named; else it may be exchanged for another one.
   bool named_port = false;
+  // Over TCP: somebody else has tested filtering.
+  bool filtering_elsewhere = false;
   bool test_hairpin = true;
   bool test_fragments = true;
   std::optional<seconds> longest_lifetime = {};  // Set: measure the binding's lifetime, up to this.

@@ -74,7 +74,11 @@ NatSession::Step NatSession::after_first() {
   result_.presence = untranslated ? NatPresence::none : NatPresence::translated;
   if (!untranslated) result_.port_preserved = mapped_.port == result_.local.port;
   if (over_udp()) return Step::loss;
-  note("filtering can't be tested over TCP: it takes somebody who connects back");
+  if (!settings_.filtering_elsewhere) {
+    note(
+        "filtering over TCP takes a server that connects back (tcp-connect-back), and a user's "
+        "name and password for it");
+  }
   return other_ || second_server() ? Step::map_ip : after_mapping();
 }
 

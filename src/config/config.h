@@ -144,6 +144,7 @@ struct Config {
   bool fingerprint = false;                  // FINGERPRINT also where the request had none.
   bool software_attribute = false;           // SOFTWARE in replies.
   bool include_reason_string = false;        // Reason phrase in error replies.
+  bool tcp_connect_back = false;             // For users who ask what their NAT lets in.
   bool rfc5780 = false;                      // NAT behaviour discovery in Binding.
   bool rfc3489_compatibility = false;        // Answers Binding requests without the magic cookie.
   bool stun_backward_compatibility = false;  // MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS.

@@ -171,6 +171,14 @@ constexpr Option kProtocol[] = {
      .help = "NAT behaviour discovery (RFC 5780) in Binding requests; all of it with two "
              "listening-ip of a family, without CHANGE-REQUEST and OTHER-ADDRESS with one.",
      .apply = set_flag<&Config::rfc5780>},
+    {.name = "tcp-connect-back",
+     .origin = Origin::ours,
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "Connects back over TCP to users who ask for it, to their own address and within "
+             "limits, so that `turnpike nat --tcp` can tell what their NAT lets in; all of it with "
+             "rfc5780 and two listening-ip.",
+     .apply = set_flag<&Config::tcp_connect_back>},
     {.name = "no-rfc5780",
      .argument = Argument::flag,
      .help = "The opposite of rfc5780, and the default.",

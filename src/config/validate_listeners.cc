@@ -89,6 +89,10 @@ void check_second_addresses(const Config& config, Remarks& remarks) {
   if (config.rfc5780 && config.no_stun) {
     remarks.error("rfc5780", "rfc5780 is about Binding requests, which no-stun switches off");
   }
+  if (config.tcp_connect_back && config.no_auth) {
+    remarks.error("tcp-connect-back",
+                  "tcp-connect-back is for users, and no-auth leaves no users to tell apart");
+  }
   if (!discovery_squares(config).empty()) return check_alternate_ports(config, remarks);
   if (config.rfc5780) {
     remarks.warn("rfc5780",

@@ -132,6 +132,8 @@ Result<client::NatProbeOptions, std::string> to_options(const discovery::NatOpti
   if (options.longest_lifetime > std::chrono::seconds::zero()) {
     out.longest_lifetime = options.longest_lifetime;
   }
+  out.credentials.username = options.user;
+  out.credentials.password = options.password;
   return out;
 }
 

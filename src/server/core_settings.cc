@@ -47,6 +47,7 @@ std::shared_ptr<const turn::Settings> make_core_settings(
   settings->strict_expiry = config.strict_expiry;
   settings->authenticate_binding = config.secure_stun;
   settings->mobility = config.mobility;
+  settings->tcp_connect_back = config.tcp_connect_back;
   settings->nonce_lifetime = seconds(config.stale_nonce_s);
   settings->max_lifetime = seconds(config.max_allocate_lifetime_s);
   settings->permission_lifetime = seconds(config.permission_lifetime_s);

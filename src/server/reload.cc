@@ -68,6 +68,7 @@ constexpr OptionRow kOptionRows[] = {
     option_row<&Config::no_tcp_relay>("no-tcp-relay", Takes::effect),
     option_row<&Config::alternate_servers>("alternate-server", Takes::restart),
     option_row<&Config::rfc5780>("rfc5780", Takes::restart),
+    option_row<&Config::tcp_connect_back>("tcp-connect-back", Takes::effect),
     option_row<&Config::mobility>("mobility", Takes::effect),
     option_row<&Config::realm>("realm", Takes::restart),
     option_row<&Config::realm_is_set>("", Takes::restart),

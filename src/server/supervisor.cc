@@ -96,6 +96,7 @@ Result<void, std::string> Supervisor::prepare() {
   udp_addresses_ = udp_addresses(listeners->of_worker.front());
   warn_of_busy_poll(config_, listeners->of_worker.front());
   if (config_.rfc5780) redirected_replies_.emplace(RandomSource().hash_key());
+  connect_backs_.emplace(RandomSource().hash_key());
   make_workers(std::move(*listeners));
   make_desk();
   if (config_.external_ip_auto) {
@@ -154,6 +155,7 @@ void Supervisor::make_workers(Listeners listeners) {
     setup.quota = &quota_;
     setup.error_replies = &error_replies_;
     setup.binding_replies = &binding_replies_;
+    setup.connect_backs = connect_backs_ ? &*connect_backs_ : nullptr;
     setup.redirected_replies = redirected_replies_ ? &*redirected_replies_ : nullptr;
     setup.capacity_from_clients = &capacity_from_clients_;
     setup.capacity_to_clients = &capacity_to_clients_;

@@ -134,6 +134,7 @@ class Supervisor {
   auth::QuotaLedger quota_;
   turn::ReplyBuckets error_replies_;
   turn::ReplyBuckets binding_replies_;
+  std::optional<turn::ReplyBuckets> connect_backs_;
   std::optional<turn::ReplyBuckets> redirected_replies_;  // Where RFC 5780 is served.
   turn::CapacityPool capacity_from_clients_;
   turn::CapacityPool capacity_to_clients_;

@@ -40,13 +40,15 @@ Worker::Worker(WorkerSetup setup)
               [this](turn::RelayId relay) { on_relay_readable(relay); }),
       server_(std::move(setup.settings),
               {relays_, *setup.directory, *setup.quota, random_, index_, setup.error_replies,
-               setup.binding_replies, setup.redirected_replies, setup.capacity_from_clients,
-               setup.capacity_to_clients, setup.workers, setup.mobility_key},
+               setup.binding_replies, setup.redirected_replies, setup.connect_backs,
+               setup.capacity_from_clients, setup.capacity_to_clients, setup.workers,
+               setup.mobility_key},
               setup.nonce_key, net::monotonic_now()),
       forwarding_(index_, links_.post),
       user_traffic_(setup.user_traffic),
       streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls, random_.hash_key()),
       tcp_relays_(loop_, turn(), relays_, streams_, client_counters_),
+      connect_backs_(loop_),
       proxied_(
           loop_, client_counters_, std::move(setup.proxy_limits), [this] { return now().mono; },
           [this](net::AcceptedStream&& stream) { streams_.open(std::move(stream)); }),
@@ -96,6 +98,7 @@ void Worker::on_tick() {
   server_.on_tick(now(), outbox_);
   streams_.on_tick();
   tcp_relays_.on_tick();
+  connect_backs_.on_tick(now().mono);
   proxied_.on_tick();
   if (dtls_) dtls_->on_tick();
   stats_.requests_waiting.set(server_.waiting());
@@ -236,22 +239,24 @@ void Worker::report_peer_errors() {
 }
 
 void Worker::carry_out(turn::Effect& effect) {
-  std::visit(Overloaded{[this](turn::FetchKey& fetch) { ask_for_key(fetch); },
-                        [this](const turn::AllocationOpened& event) { on_opened(event); },
-                        [this](const turn::AllocationClosed& event) { on_closed(event); },
-                        [this](const turn::ConnectPeer& e) { tcp_relays_.carry_out(e); },
-                        [this](const turn::ClosePeer& e) { tcp_relays_.carry_out(e); },
-                        [this](const turn::BindLink& e) { tcp_relays_.carry_out(e); },
-                        [this](turn::MoveLink& move) { move_link(move); },
-                        [](const turn::AllocationMoved& event) { log_event(event); },
-                        [this](const turn::RouteHeld& event) { forwarding_.post(event); },
-                        [this](const turn::RouteReleased& event) { forwarding_.post(event); },
-                        [this](const turn::RouteLost& event) { forwarding_.post(event); },
-                        [this](const auto& event) {
-                          log_event(event, now().mono);
-                          refusals_.add(event, now().wall);
-                        }},
-             effect);
+  std::visit(
+      Overloaded{[this](turn::FetchKey& fetch) { ask_for_key(fetch); },
+                 [this](const turn::AllocationOpened& event) { on_opened(event); },
+                 [this](const turn::AllocationClosed& event) { on_closed(event); },
+                 [this](const turn::ConnectPeer& e) { tcp_relays_.carry_out(e); },
+                 [this](const turn::ClosePeer& e) { tcp_relays_.carry_out(e); },
+                 [this](const turn::BindLink& e) { tcp_relays_.carry_out(e); },
+                 [this](const turn::ConnectBack& e) { connect_backs_.carry_out(e, now().mono); },
+                 [this](turn::MoveLink& move) { move_link(move); },
+                 [](const turn::AllocationMoved& event) { log_event(event); },
+                 [this](const turn::RouteHeld& event) { forwarding_.post(event); },
+                 [this](const turn::RouteReleased& event) { forwarding_.post(event); },
+                 [this](const turn::RouteLost& event) { forwarding_.post(event); },
+                 [this](const auto& event) {
+                   log_event(event, now().mono);
+                   refusals_.add(event, now().wall);
+                 }},
+      effect);
 }
 
 void Worker::on_opened(const turn::AllocationOpened& event) {

@@ -17,6 +17,7 @@
 #include "net/tx_batch.h"
 #include "relay/relay_sockets.h"
 #include "server/answer_desk.h"
+#include "server/connect_backs.h"
 #include "server/dtls_clients.h"
 #include "server/forwarding.h"
 #include "server/proxied_streams.h"
@@ -62,6 +63,7 @@ struct WorkerSetup {
   turn::ReplyBuckets* error_replies = nullptr;
   turn::ReplyBuckets* binding_replies = nullptr;
   turn::ReplyBuckets* redirected_replies = nullptr;
+  turn::ReplyBuckets* connect_backs = nullptr;
   turn::CapacityPool* capacity_from_clients = nullptr;
   turn::CapacityPool* capacity_to_clients = nullptr;
   Duration wake_up_pause{};             // See wake_up_moderator.h.
@@ -154,6 +156,7 @@ class Worker {
   UserTraffic* user_traffic_;
   StreamClients streams_;
   TcpRelays tcp_relays_;
+  ConnectBacks connect_backs_;
   ProxiedStreams proxied_;
   std::unique_ptr<DtlsClients> dtls_;  // nullptr: DTLS is not served.
 

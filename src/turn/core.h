@@ -34,6 +34,7 @@ struct Services {
   ReplyBuckets* error_replies = nullptr;
   ReplyBuckets* binding_replies = nullptr;
   ReplyBuckets* redirected_replies = nullptr;
+  ReplyBuckets* connect_backs = nullptr;
   CapacityPool* capacity_from_clients = nullptr;  // nullptr: no limit.
   CapacityPool* capacity_to_clients = nullptr;
   uint32_t workers = 1;  // How many there are; a CONNECTION-ID says which of them has it.
@@ -74,6 +75,7 @@ struct Core {
   ReplyLimiter binding_limiter;
   // Counts where the services have none; made when it is first needed.
   std::unique_ptr<ReplyBuckets> own_redirected_replies;
+  std::unique_ptr<ReplyBuckets> own_connect_backs;
   CapacityCredit credit_from_clients;
   CapacityCredit credit_to_clients;
   HashKey peer_hash_key;
@@ -94,6 +96,8 @@ Outcome handle_create_permission(const AuthenticatedRequest&, Core&, stun::Messa
 Outcome handle_channel_bind(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
 Outcome handle_connect(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
 Outcome handle_connection_bind(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
+Outcome handle_connect_back(const AuthenticatedRequest&, Core&, stun::MessageBuilder& success);
+bool serves_connect_back(const Core&);
 
 // Binding in the form of RFC 3489.
 void answer_classic_binding(const Request&, Core&);

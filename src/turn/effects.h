@@ -118,8 +118,14 @@ struct MoveLink {
   std::vector<uint8_t> request;
 };
 
+// Connect to `target`, which asked for it, from any port of `source`, and say nothing there.
+struct ConnectBack {
+  Endpoint target;
+  Ip source;
+};
+
 using Effect = std::variant<FetchKey, AllocationOpened, AllocationClosed, AllocationMoved,
                             RouteHeld, RouteReleased, RouteLost, CredentialsRefused, RequestRefused,
-                            PeerRefused, ConnectPeer, ClosePeer, BindLink, MoveLink>;
+                            PeerRefused, ConnectPeer, ClosePeer, BindLink, MoveLink, ConnectBack>;
 
 }  // namespace turnpike::turn

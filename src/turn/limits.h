@@ -51,6 +51,11 @@ constexpr size_t kPaddingSize = 1500;
 constexpr uint32_t kRedirectedPerSecond = 10;
 constexpr uint32_t kRedirectedBurst = 20;
 
+// TCP connections to those who ask for them (stun/connect_back.h), per second and user as well as
+// per second and source. A test asks ten times at most.
+constexpr uint32_t kConnectBacksPerSecond = 1;
+constexpr uint32_t kConnectBacksBurst = 30;
+
 // A peer's datagram must still fit a Data indication, whose length field has 16 bits. What is
 // larger is dropped whole, never cut.
 constexpr size_t kMaxRelayedPayload = 65480;

@@ -1,6 +1,7 @@
 #include "turn/reply_limiter.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/five_tuple.h"
 
@@ -26,7 +27,24 @@ ReplyBuckets::ReplyBuckets(const HashKey& hash_key)
       buckets_(std::make_unique<std::array<std::atomic<uint64_t>, kBuckets>>()) {}
 
 bool ReplyBuckets::spend(const Ip& source, const ReplyLimit& limit, Instant now) {
-  std::atomic<uint64_t>& bucket = (*buckets_)[IpHash{hash_key_}(prefix_of(source)) % kBuckets];
+  return spend_in(IpHash{hash_key_}(prefix_of(source)) % kBuckets, limit, now);
+}
+
+bool ReplyBuckets::spend(ByteView name, const ReplyLimit& limit, Instant now) {
+  KeyedHasher hasher(hash_key_);
+  uint64_t word = 0;
+  for (size_t i = 0; i < name.size(); ++i) {
+    word = word << 8 | name[i];
+    if (i % 8 == 7) hasher.add_word(std::exchange(word, 0));
+  }
+  hasher.add_word(word);
+  // So that names which differ by leading zeros differ here.
+  hasher.add_word(name.size());
+  return spend_in(hasher.finish() % kBuckets, limit, now);
+}
+
+bool ReplyBuckets::spend_in(size_t index, const ReplyLimit& limit, Instant now) {
+  std::atomic<uint64_t>& bucket = (*buckets_)[index];
   const auto now_ms = static_cast<uint32_t>(
       std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count());
   uint64_t before = bucket.load(std::memory_order_relaxed);

@@ -29,12 +29,16 @@ class ReplyBuckets {
 
   // False when `limit` is used up for `source`. Any thread.
   bool spend(const Ip& source, const ReplyLimit& limit, Instant now);
+  // The same for what is no address, such as a user's name.
+  bool spend(ByteView name, const ReplyLimit& limit, Instant now);
 
   static constexpr size_t kBuckets = 32768;
   // How many hold something that has not drained yet. Any thread.
   [[nodiscard]] size_t occupied(const ReplyLimit& limit, Instant now) const;
 
  private:
+  bool spend_in(size_t bucket, const ReplyLimit& limit, Instant now);
+
   HashKey hash_key_;
   // Thousandths of answers in the upper half; in the lower one when they were counted, in
   // milliseconds modulo 2^32.

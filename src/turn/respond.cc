@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "stun/connect_back.h"
 #include "turn/binding.h"
 #include "turn/mobility.h"
 
@@ -202,6 +203,10 @@ std::vector<AttributeType> unknown_attributes(const stun::MessageView& message) 
 
 void respond_authenticated(const AuthenticatedRequest& request, Handler handler, Core& core) {
   auto unknown = unknown_attributes(request.message);
+  if (request.message.method() == stun::kConnectBackMethod) {
+    std::erase(unknown, AttributeType::change_request);
+    std::erase(unknown, AttributeType::response_port);
+  }
   if (!unknown.empty()) {
     return send_rejection(request, Reject{ErrorCode::unknown_attribute, std::move(unknown)}, core);
   }

@@ -1,6 +1,7 @@
 #include "turn/server.h"
 
 #include "stun/builder.h"
+#include "stun/connect_back.h"
 #include "stun/demux.h"
 #include "turn/authenticate.h"
 #include "turn/mobility.h"
@@ -15,7 +16,10 @@ using stun::Method;
 constexpr uint32_t kTicksPerSweep = 60;
 
 // nullptr: we do not know the method, or do not serve it. Binding is answered in its own way.
-Handler handler_for(Method method) {
+Handler handler_for(Method method, const Core& core) {
+  if (method == stun::kConnectBackMethod) {
+    return serves_connect_back(core) ? handle_connect_back : nullptr;
+  }
   switch (method) {
     case Method::allocate:
       return handle_allocate;
@@ -149,8 +153,11 @@ void Server::on_request(const Request& request, Patience patience) {
   const Method method = request.message.method();
   const Settings& settings = *core_.settings;
   const bool is_binding = method == Method::binding;
-  const bool served = is_binding ? settings.serve_binding : settings.serve_turn;
-  const bool known = is_binding || handler_for(method) != nullptr;
+  // ConnectBack belongs to the questions about NATs, as Binding does.
+  const bool served = is_binding                           ? settings.serve_binding
+                      : method == stun::kConnectBackMethod ? true
+                                                           : settings.serve_turn;
+  const bool known = is_binding || handler_for(method, core_) != nullptr;
   if (!known || !served) return core_.counters.drop_unknown_method.add();
   // One that comes back from waiting has been counted.
   if (patience == Patience::may_wait) {
@@ -176,7 +183,7 @@ void Server::on_credentialed(const Request& request, Patience patience) {
   const auto& authenticated = std::get<AuthenticatedRequest>(passed);
   const Method method = request.message.method();
   if (method == Method::binding) return respond_authenticated_binding(authenticated, core_);
-  respond_authenticated(authenticated, handler_for(method), core_);
+  respond_authenticated(authenticated, handler_for(method, core_), core_);
 }
 
 void Server::park(const Request& request, auth::NeedsKey needed, Patience patience) {

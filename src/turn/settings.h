@@ -27,7 +27,8 @@ struct Settings {
   char secret_separator = ':';
   bool strict_expiry = false;  // An expired time-limited name may not even refresh.
   bool authenticate_binding = false;
-  bool mobility = false;  // RFC 8016.
+  bool mobility = false;          // RFC 8016.
+  bool tcp_connect_back = false;  // stun/connect_back.h.
 
   seconds nonce_lifetime{600};  // 0: nonces do not go stale.
   seconds max_lifetime = kMaxLifetime;

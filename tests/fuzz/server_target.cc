@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "fuzz/byte_source.h"
 #include "stun/channel_data.h"
+#include "stun/connect_back.h"
 #include "support/core_driver.h"
 
 namespace turnpike::fuzz {
@@ -71,6 +72,7 @@ class Session {
     options.settings.classic_stun = true;
     options.settings.discovery = square();
     options.settings.mobility = true;
+    options.settings.tcp_connect_back = true;
     return options;
   }
   // The clients' server address with a second one and a second port (RFC 5780).
@@ -161,7 +163,7 @@ class Session {
   static Method method(uint8_t choice) {
     constexpr std::array kMethods = {
         Method::allocate, Method::refresh, Method::create_permission, Method::channel_bind,
-        Method::binding,  Method::connect, Method::connection_bind};
+        Method::binding,  Method::connect, Method::connection_bind,   stun::kConnectBackMethod};
     return kMethods[choice % kMethods.size()];
   }
 
@@ -175,6 +177,9 @@ class Session {
       if (whole) builder.add_requested_transport(is_stream(who.route.tuple.transport) ? 6 : 17);
       if (what == Method::connect) {
         builder.add_xor_address(AttributeType::xor_peer_address, peer());
+      }
+      if (what == stun::kConnectBackMethod && source_.u8() % 2 == 0) {
+        builder.add_change_request({.change_ip = true, .change_port = false});
       }
       if (what == Method::connection_bind) {
         builder.add_u32(AttributeType::connection_id, connection_id_);
@@ -192,6 +197,9 @@ class Session {
     send(who, packet);
     for (const testing::Received& answer : core_.to_client) remember(answer, who);
     remember_effects();
+    for (const turn::ConnectBack& back : core_.effects<turn::ConnectBack>()) {
+      CHECK(!plain && back.target.ip == who.route.tuple.client.ip && back.target.port != 0);
+    }
   }
   void learn(CoreClient& who) {
     send(who, testing::make_request(Method::allocate));

@@ -76,11 +76,13 @@ class Nat:
         if self.mapping is None and self.filtering != "ei":
             if self.filtering == "ad":
                 # A stateful firewall that remembers the addresses that a port spoke to.
-                nat += """set heard { type ipv4_addr . inet_service . ipv4_addr; flags dynamic,timeout; timeout %ds; }
-                    """ % self.timeout
-                forward += """iifname "%s" meta l4proto udp update @heard { ip saddr . udp sport . ip daddr }
-                    iifname "%s" ip daddr . udp dport . ip saddr @heard accept
-                    """ % (lan, wan)
+                for proto in ("udp", "tcp"):
+                    nat += """set heard_%s { type ipv4_addr . inet_service . ipv4_addr; flags dynamic,timeout;
+                        timeout %ds; }
+                        """ % (proto, self.timeout)
+                    forward += """iifname "%(lan)s" meta l4proto %(p)s update @heard_%(p)s { ip saddr . %(p)s sport . ip daddr }
+                        iifname "%(wan)s" ip daddr . %(p)s dport . ip saddr @heard_%(p)s accept
+                        """ % {"lan": lan, "wan": wan, "p": proto}
             forward += """ct state established,related accept
                 iifname "%s" ct state new drop
                 """ % wan

@@ -74,6 +74,47 @@ for _kind, _names in KINDS.items():
     declare(_kind, *_names)
 
 
+# Over TCP: the kinds, and what `turnpike nat --tcp` says of filtering.
+FILTERS = {"ei": "endpoint-independent", "ad": "address-dependent", "apd": "address and port-dependent"}
+USER = ("--user", "u", "--password", "p")
+
+
+def connects_back(the_bed, *options):
+    return start(the_bed, "--rfc5780", "--realm=bed.example", "--user=u:p", *options)
+
+
+def declare_tcp(mapping, filtering):
+    @case("filtering over TCP: mapping %s, filtering %s" % (mapping, filtering))
+    def _():
+        with Bed(Nat(mapping, filtering)) as the_bed:
+            connects_back(the_bed, "--tcp-connect-back")
+            outcome = nat(the_bed, "--tcp", *USER)
+            found = outcome.json()
+            equal((found["transport"], found["filtering"]), ("tcp", FILTERS[filtering]))
+            equal(found["mapping"], FILTERS[mapping or "ei"])
+            true(outcome.took <= 10, "took %.1f s" % outcome.took)
+
+
+for _mapping in ("ei", "apd", None):
+    for _filtering in FILTERS:
+        declare_tcp(_mapping, _filtering)
+
+
+@case("filtering over TCP stays unknown without a user, with a wrong one, and where the server does not connect back")
+def _():
+    with Bed(Nat("ei", "ei")) as the_bed:
+        connects_back(the_bed, "--tcp-connect-back")
+        equal(nat(the_bed, "--tcp").json()["filtering"], "unknown")
+        found = nat(the_bed, "--tcp", "--user", "u", "--password", "wrong").json()
+        equal(found["filtering"], "unknown")
+        true(any("user and password" in note for note in found["notes"]), str(found["notes"]))
+    with Bed(Nat("ei", "ei")) as the_bed:
+        connects_back(the_bed)
+        found = nat(the_bed, "--tcp", *USER).json()
+        equal(found["filtering"], "unknown")
+        true(any("does not connect back" in note for note in found["notes"]), str(found["notes"]))
+
+
 if __name__ == "__main__":
     why = bed.unusable()
     if why:
