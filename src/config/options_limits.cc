@@ -172,8 +172,8 @@ constexpr Option kProtocol[] = {
              "listening-ip of a family, without CHANGE-REQUEST and OTHER-ADDRESS with one.",
      .apply = set_flag<&Config::rfc5780>},
     {.name = "tcp-connect-back",
-     .origin = Origin::ours,
      .argument = Argument::flag,
+     .origin = Origin::ours,
      .default_text = "off",
      .help = "Connects back over TCP to users who ask for it, to their own address and within "
              "limits, so that `turnpike nat --tcp` can tell what their NAT lets in; all of it with "
