@@ -175,7 +175,7 @@ def start_load(server, load, seconds):
 
 def judge_load(name, is_data, process, chosen):
     """What was wrong with it, and how much it did."""
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=chosen.seconds + 120)
     try:
         found = json.loads(out)
     except json.JSONDecodeError:
