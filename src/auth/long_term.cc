@@ -88,6 +88,7 @@ std::optional<Identity> try_shared_secrets(const LongTermPolicy& policy, std::st
         UserKeys::from_password(name, policy.realm, time_limited_password(secret, name));
     if (!attempt.fits(keys)) continue;
     Identity who = attempt.identity(name, keys);
+    who.proof = Proof::shared_secret;
     who.quota_name = parsed->user;
     who.expired = parsed->expires_unix_s < unix_seconds(now);
     return who;
@@ -140,16 +141,18 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   if (answer == nullptr) return needed;
   if (*answer) {
     if (!attempt.fits((*answer)->keys)) return kWrong;
-    Identity who = attempt.identity((*answer)->name, (*answer)->keys);
-    who.limits = (*answer)->limits;
-    return who;
+    return attempt.identity((*answer)->name, (*answer)->keys);
   }
   if (answer->error() == LookupError::not_found) return kWrong;
 
   const bool is_owner =
       owner != nullptr && (username ? owner->name == needed.name
                                     : stun::userhash(owner->name, policy.realm) == needed.userhash);
-  if (is_owner && attempt.fits(owner->keys)) return attempt.identity(owner->name, owner->keys);
+  if (is_owner && attempt.fits(owner->keys)) {
+    Identity who = attempt.identity(owner->name, owner->keys);
+    who.proof = owner->proof;
+    return who;
+  }
   return Refused{ErrorCode::server_error};
 }
 

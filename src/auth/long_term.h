@@ -27,12 +27,19 @@ struct LongTermPolicy {
                                              stun::PasswordAlgorithm::md5};
 };
 
+// What somebody showed that he has.
+enum class Proof : uint8_t {
+  nothing,        // The server asks for nothing.
+  stored_key,     // Of a user of the store.
+  shared_secret,  // A time-limited password made with it.
+};
+
 // Who sent a request, and how its answer is to be sealed.
 struct Identity {
+  Proof proof = Proof::stored_key;
   std::string name;
   std::string quota_name;  // `name` without a time limit's timestamp.
   UserKeys keys;
-  StoredLimits limits;
   stun::PasswordAlgorithm algorithm = stun::PasswordAlgorithm::md5;
   stun::IntegrityKind integrity = stun::IntegrityKind::sha1;
   bool expired = false;  // A time-limited name whose time is over, but with the right password.
@@ -61,6 +68,7 @@ using Verdict = std::variant<Identity, Challenged, Refused, NeedsKey>;
 // The owner of the allocation that the message is about, if there is one: while the store can't
 // answer, the keys that made the allocation go on being good for it.
 struct KnownOwner {
+  Proof proof;  // Not `nothing`: who had nothing to show has no keys.
   std::string_view name;
   const UserKeys& keys;
 };

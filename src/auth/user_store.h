@@ -2,6 +2,7 @@
 // call them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,7 +26,6 @@ struct StoredLimits {
 struct UserRecord {
   std::string name;
   UserKeys keys;
-  StoredLimits limits{};
 };
 
 enum class LookupError : uint8_t {
@@ -50,6 +50,8 @@ struct StoreState {
   bool all_users_have_sha256 = true;  // Each of them has a SHA-256 key (true when there are none).
   std::vector<std::string> shared_secrets;  // For time-limited users, from the store.
   StoredLimits limits{};                    // Of the realm.
+  std::map<std::string, StoredLimits, std::less<>>
+      user_limits{};  // Of users with limits of their own.
   std::vector<StoredPeerRule> peer_rules{};
 
   friend bool operator==(const StoreState&, const StoreState&) = default;

@@ -24,6 +24,15 @@ class TokenBucket {
   // Gives tokens back that were taken and not used.
   void put(uint64_t count) { tokens_ += std::min(count, burst_ - tokens_); }
 
+  // From now on another rate; what has been saved up stays, as far as the new burst goes.
+  void set_rate(uint64_t rate, uint64_t burst, Instant now) {
+    refill(now);
+    rate_ = rate;
+    burst_ = burst;
+    tokens_ = std::min(tokens_, burst);
+  }
+  [[nodiscard]] uint64_t rate() const { return rate_; }
+
   [[nodiscard]] uint64_t available(Instant now) {
     refill(now);
     return tokens_;

@@ -33,7 +33,7 @@ CommandSyntax limit_syntax() {
                            "Sets limits for one user or, without a name, for a realm, instead of "
                            "those of the\nconfiguration; then shows them. The value \"default\" "
                            "takes a limit away again, 0 is no limit.\nA running server notices "
-                           "within a second; sessions that exist keep their rates.",
+                           "within a second, and changes the rates of sessions that run.",
                        .options = po::options_description("Options"),
                        .positional = "user"};
   syntax.options.add_options()("user,u", po::value<std::string>(), "the user, same as NAME");

@@ -115,7 +115,7 @@ same, and `24Mbit` is that rate in bits, which is how a rate is printed. A burst
 what is over the rate is dropped, also for clients over TCP and TLS. Sessions that together want
 more than `bps-capacity` get the same each. `turnpike user limit` sets `max-bps` and the quotas of
 one user or of a realm in the database (coturn's table `turn_realm_option`); they count instead of
-those of the file, for sessions that begin from then on.
+those of the file. A rate that changes, there or here, counts for sessions that run as well.
 
 ## Users
 

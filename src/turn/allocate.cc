@@ -205,24 +205,6 @@ void describe(const Allocation& allocation, Instant now, Core& core,
   if (allocation.mobility) add_ticket(allocation, core, success);
 }
 
-// What the store says of the user counts more than what it says of his realm, and that more than
-// the configuration.
-auth::QuotaLimits quota_limits_of(const AuthenticatedRequest& request, const Core& core) {
-  auth::QuotaLimits limits = core.quota_limits;
-  if (const auth::Identity* who = request.identity()) {
-    limits.per_user = who->limits.user_quota.value_or(limits.per_user);
-  }
-  return limits;
-}
-
-SessionRates session_rates_of(const AuthenticatedRequest& request, const Core& core) {
-  SessionRates rates = core.session_rates;
-  if (const auth::Identity* who = request.identity()) {
-    rates.bytes_per_s = who->limits.max_bps.value_or(rates.bytes_per_s);
-  }
-  return rates;
-}
-
 void report_opened(const Allocation& allocation, const Request& request) {
   AllocationOpened opened{allocation.route.tuple, allocation.user, {}, request.waited};
   for (const RelayLease& relay : allocation.relays) {
@@ -261,8 +243,8 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   if (core.admission == Admission::closed) return reject(ErrorCode::insufficient_capacity);
 
   // Step 10. The place is taken before the ports and given back by itself when they fail.
-  auth::QuotaLease quota =
-      core.services.quota.take(request.quota_user(), quota_limits_of(request, core));
+  auth::QuotaLease quota = core.services.quota.take(
+      request.quota_user(), quota_limits_of(request.proof(), request.user(), core));
   if (!quota) return reject(ErrorCode::allocation_quota_reached);
 
   auto addresses = get_addresses(request, *wish, core);
@@ -272,16 +254,15 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   Allocation& allocation = core.allocations.create(request.from, now + lifetime);
   allocation.made_by = request.message.transaction_id();
   allocation.user = request.user();
+  allocation.proof = request.proof();
   if (const auth::Identity* who = request.identity()) allocation.keys = who->keys;
   allocation.opened = now;
   allocation.mark.at = now;
   allocation.transport = wish->transport;
   allocation.relays = std::move(addresses->relays);
   allocation.quota = std::move(quota);
-  const SessionRates rates = session_rates_of(request, core);
-  if (rates != SessionRates() || core.credit_from_clients.is_limited()) {
-    allocation.limits = make_session_limits(rates, now);
-  }
+  set_session_rates(allocation.limits, session_rates_of(request.proof(), request.user(), core),
+                    core.credit_from_clients.is_limited(), now);
   // RFC 8016 is about relayed datagrams: a TCP allocation (RFC 6062) lives and dies with its
   // control connection, and is given no ticket.
   if (*is_mobile && wish->transport == RelayTransport::udp) {

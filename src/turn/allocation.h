@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "auth/credentials.h"
+#include "auth/long_term.h"
 #include "auth/quota.h"
 #include "base/slab.h"
 #include "base/time.h"
@@ -58,6 +58,7 @@ struct Allocation : TimerNode {
   std::optional<stun::ErrorCode> address_error;  // For the family that could not be had.
   IpFamily missing_family = IpFamily::v6;
 
+  auth::Proof proof = auth::Proof::nothing;  // What its owner has shown.
   std::string user;
   auth::UserKeys keys;
 

@@ -39,7 +39,10 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
   const Allocation* allocation = core.allocations.find(request.from);
   if (allocation == nullptr) allocation = ticket_holder(request.message, core);
   std::optional<auth::KnownOwner> owner;
-  if (allocation != nullptr) owner.emplace(auth::KnownOwner{allocation->user, allocation->keys});
+  // An allocation that was made without credentials has none that would be good for it.
+  if (allocation != nullptr && allocation->proof != auth::Proof::nothing) {
+    owner.emplace(auth::KnownOwner{allocation->proof, allocation->user, allocation->keys});
+  }
 
   auth::Verdict verdict = auth::LongTerm(core.mint, core.keys)
                               .check(core.policy, request.message, nonce_holder(request.from.tuple),

@@ -130,18 +130,26 @@ void CapacityCredit::borrow(uint64_t wanted, Instant now) {
   ask_again_ = now + milliseconds(1);
 }
 
-std::unique_ptr<SessionLimits> make_session_limits(const SessionRates& rates, Instant now) {
-  auto limits = std::make_unique<SessionLimits>();
+namespace {
+
+void set_bucket_rate(std::optional<TokenBucket>& bucket, uint64_t rate, uint64_t burst,
+                     Instant now) {
+  if (rate == 0) return bucket.reset();
+  if (bucket) return bucket->set_rate(rate, burst, now);
+  bucket.emplace(rate, burst, now);
+}
+
+}  // namespace
+
+void set_session_rates(std::unique_ptr<SessionLimits>& limits, const SessionRates& rates,
+                       bool always, Instant now) {
+  if (!always && rates == SessionRates()) return limits.reset();
+  if (!limits) limits = std::make_unique<SessionLimits>();
   for (DirectionLimits* direction : {&limits->from_client, &limits->to_client}) {
-    if (rates.bytes_per_s != 0) {
-      direction->bytes.emplace(rates.bytes_per_s, rate_burst(rates.bytes_per_s), now);
-    }
-    if (rates.packets_per_s != 0) {
-      const uint64_t burst = std::max<uint64_t>(rates.packets_per_s / 5, 10);
-      direction->packets.emplace(rates.packets_per_s, burst, now);
-    }
+    set_bucket_rate(direction->bytes, rates.bytes_per_s, rate_burst(rates.bytes_per_s), now);
+    set_bucket_rate(direction->packets, rates.packets_per_s,
+                    std::max<uint64_t>(rates.packets_per_s / 5, 10), now);
   }
-  return limits;
 }
 
 }  // namespace turnpike::turn

@@ -164,6 +164,9 @@ struct SessionRates {
 
   friend bool operator==(const SessionRates&, const SessionRates&) = default;
 };
-std::unique_ptr<SessionLimits> make_session_limits(const SessionRates& rates, Instant now);
+// Makes these the rates of a session, a new one or one that runs: a bucket that it had keeps what
+// is in it. `always`: there are limits even without a rate, since the server's capacity is shared.
+void set_session_rates(std::unique_ptr<SessionLimits>& limits, const SessionRates& rates,
+                       bool always, Instant now);
 
 }  // namespace turnpike::turn

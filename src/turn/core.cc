@@ -11,6 +11,14 @@ ReplyLimiter make_limiter(const ReplyLimit& limit, ReplyBuckets* shared, RandomS
   return shared != nullptr ? ReplyLimiter(limit, *shared) : ReplyLimiter(limit, random.hash_key());
 }
 
+// Until the store has been heard of: there may be users, and nothing is promised about them.
+std::shared_ptr<const auth::StoreState> unknown_store() {
+  auth::StoreState state;
+  state.has_users = true;
+  state.all_users_have_sha256 = false;
+  return std::make_shared<const auth::StoreState>(std::move(state));
+}
+
 }  // namespace
 
 Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::NonceKey& nonce_key,
@@ -27,7 +35,8 @@ Core::Core(std::shared_ptr<const Settings> s, const Services& sv, const auth::No
       binding_limiter(make_limiter(settings->binding_limit, sv.binding_replies, sv.random)),
       credit_from_clients(sv.capacity_from_clients, sv.worker),
       credit_to_clients(sv.capacity_to_clients, sv.worker),
-      peer_hash_key(sv.random.hash_key()) {}
+      peer_hash_key(sv.random.hash_key()),
+      store_state(unknown_store()) {}
 
 namespace {
 
@@ -38,10 +47,50 @@ NewPeers* new_peers_of(Allocation& allocation, Instant now, const Core& core) {
   if (!allocation.new_peers) {
     allocation.new_peers = std::make_unique<NewPeers>(limit, core.peer_hash_key, now);
   }
+  allocation.new_peers->use_rate(limit, now);
   return allocation.new_peers.get();
 }
 
 }  // namespace
+
+namespace {
+
+// nullptr: he has none of his own.
+const auth::StoredLimits* own_limits(auth::Proof proof, std::string_view user, const Core& core) {
+  if (proof != auth::Proof::stored_key) return nullptr;
+  const auto& limits = core.store_state->user_limits;
+  const auto found = limits.find(user);
+  return found == limits.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+auth::QuotaLimits quota_limits_of(auth::Proof proof, std::string_view user, const Core& core) {
+  const auth::StoredLimits& realm = core.store_state->limits;
+  const auth::QuotaLimits& configured = core.settings->quota;
+  auth::QuotaLimits limits = {realm.user_quota.value_or(configured.per_user),
+                              realm.total_quota.value_or(configured.total)};
+  if (const auth::StoredLimits* own = own_limits(proof, user, core)) {
+    limits.per_user = own->user_quota.value_or(limits.per_user);
+  }
+  return limits;
+}
+
+SessionRates session_rates_of(auth::Proof proof, std::string_view user, const Core& core) {
+  SessionRates rates = core.settings->session;
+  rates.bytes_per_s = core.store_state->limits.max_bps.value_or(rates.bytes_per_s);
+  if (const auth::StoredLimits* own = own_limits(proof, user, core)) {
+    rates.bytes_per_s = own->max_bps.value_or(rates.bytes_per_s);
+  }
+  return rates;
+}
+
+void renew_session_rates(Instant now, Core& core) {
+  core.allocations.for_each([&](Allocation& allocation) {
+    set_session_rates(allocation.limits, session_rates_of(allocation.proof, allocation.user, core),
+                      core.credit_from_clients.is_limited(), now);
+  });
+}
 
 bool may_meet(Allocation& allocation, uint64_t count, Instant now, Core& core) {
   NewPeers* peers = new_peers_of(allocation, now, core);

@@ -79,10 +79,15 @@ struct Core {
   CapacityCredit credit_from_clients;
   CapacityCredit credit_to_clients;
   HashKey peer_hash_key;
-  // Those of the settings, where the user store has no others for the realm.
-  auth::QuotaLimits quota_limits;
-  SessionRates session_rates;
+  std::shared_ptr<const auth::StoreState> store_state;
 };
+
+// What the store says of a user counts more than what it says of his realm, and that more than the
+// configuration. Only names with a key of their own in the store have limits there.
+auth::QuotaLimits quota_limits_of(auth::Proof proof, std::string_view user, const Core&);
+SessionRates session_rates_of(auth::Proof proof, std::string_view user, const Core&);
+// Makes the rates in force those of every session that runs.
+void renew_session_rates(Instant now, Core&);
 
 // Whether the session may turn to `count` peers that are new to it.
 bool may_meet(Allocation&, uint64_t count, Instant now, Core&);

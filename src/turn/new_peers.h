@@ -14,9 +14,13 @@ namespace turnpike::turn {
 
 class NewPeers {
  public:
-  // ICE begins with everything at once, so five seconds' worth may be saved up.
   NewPeers(uint64_t per_s, const HashKey& hash_key, Instant now)
-      : hash_{hash_key}, bucket_(per_s, per_s * 5, now) {}
+      : hash_{hash_key}, bucket_(per_s, burst(per_s), now) {}
+
+  // For a session that runs.
+  void use_rate(uint64_t per_s, Instant now) {
+    if (per_s != bucket_.rate()) bucket_.set_rate(per_s, burst(per_s), now);
+  }
 
   // Room for so many more.
   bool take(uint64_t count, Instant now) { return bucket_.take(count, now); }
@@ -32,6 +36,9 @@ class NewPeers {
   }
 
  private:
+  // ICE begins with everything at once, so five seconds' worth may be saved up.
+  static constexpr uint64_t burst(uint64_t per_s) { return per_s * 5; }
+
   EndpointHash hash_;
   TokenBucket bucket_;
   // Parts of their keyed hashes, never 0: a stranger taken for a friend costs nobody anything.

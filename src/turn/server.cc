@@ -42,25 +42,17 @@ Handler handler_for(Method method, const Core& core) {
   return nullptr;
 }
 
-// Until the store has been heard of: there may be users, and nothing is promised about them.
-std::shared_ptr<const auth::StoreState> unknown_store() {
-  auth::StoreState state;
-  state.has_users = true;
-  state.all_users_have_sha256 = false;
-  return std::make_shared<const auth::StoreState>(std::move(state));
-}
-
 }  // namespace
 
 Server::Server(std::shared_ptr<const Settings> settings, const Services& services,
                const auth::NonceKey& nonce_key, Instant start)
-    : core_(std::move(settings), services, nonce_key, start), store_state_(unknown_store()) {
+    : core_(std::move(settings), services, nonce_key, start) {
   update_policy();
 }
 
 void Server::update_policy() {
   const Settings& settings = *core_.settings;
-  const auth::StoreState& store = *store_state_;
+  const auth::StoreState& store = *core_.store_state;
   auth::LongTermPolicy policy;
   policy.realm = settings.realm;
   policy.separator = settings.secret_separator;
@@ -74,24 +66,25 @@ void Server::update_policy() {
   policy.offered.username_anonymity =
       store.has_users && store.all_users_have_sha256 && policy.shared_secrets.empty();
   core_.policy = std::move(policy);
-  core_.quota_limits = {store.limits.user_quota.value_or(settings.quota.per_user),
-                        store.limits.total_quota.value_or(settings.quota.total)};
-  core_.session_rates = settings.session;
-  core_.session_rates.bytes_per_s = store.limits.max_bps.value_or(settings.session.bytes_per_s);
   core_.keys.clear();
 }
 
-void Server::use_settings(std::shared_ptr<const Settings> settings) {
+void Server::use_settings(std::shared_ptr<const Settings> settings, Instant now) {
   core_.settings = std::move(settings);
   core_.mint.set_lifetime(core_.settings->nonce_lifetime);
   core_.error_limiter.set_limit(core_.settings->error_limit);
   core_.binding_limiter.set_limit(core_.settings->binding_limit);
   update_policy();
+  renew_session_rates(now, core_);
 }
 
-void Server::use_store_state(std::shared_ptr<const auth::StoreState> state) {
-  store_state_ = std::move(state);
+void Server::use_store_state(std::shared_ptr<const auth::StoreState> state, Instant now) {
+  const auto before = std::exchange(core_.store_state, std::move(state));
   update_policy();
+  // A change of users is more frequent than one of limits, and sessions may be many.
+  const bool same_limits = before->limits == core_.store_state->limits &&
+                           before->user_limits == core_.store_state->user_limits;
+  if (!same_limits) renew_session_rates(now, core_);
 }
 
 void Server::on_client_packet(const Now& now, const ClientRoute& from, ByteView packet,

@@ -67,9 +67,9 @@ class Server {
   // Once a second.
   void on_tick(const Now& now, Outbox& out) noexcept;
 
-  // Both void what was cached of users.
-  void use_settings(std::shared_ptr<const Settings> settings);
-  void use_store_state(std::shared_ptr<const auth::StoreState> state);
+  // Both void what was cached of users. Rates count for the sessions that run as well.
+  void use_settings(std::shared_ptr<const Settings> settings, Instant now);
+  void use_store_state(std::shared_ptr<const auth::StoreState> state, Instant now);
   // Where Allocate requests are sent from now on; nullptr or empty: nowhere.
   void use_alternates(std::shared_ptr<const std::vector<AlternateServer>> alternates,
                       std::vector<Endpoint> own = {}) {
@@ -134,7 +134,6 @@ class Server {
   void update_policy();
 
   Core core_;
-  std::shared_ptr<const auth::StoreState> store_state_;
   Slab<Parked, 32> parked_;
   uint32_t ticks_since_sweep_ = 0;
 };

@@ -2,6 +2,7 @@
 """Bandwidth and quotas as a client and its peer measure them: max-bps, bps-capacity, and limits in the database."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import harness  # noqa: E402
 import stunlib  # noqa: E402
+from adminlib import ManagedServer  # noqa: E402
 from harness import Server, case, equal, main, shortened, true, until  # noqa: E402
 from streamlib import StreamClient, trusting  # noqa: E402
 
@@ -191,10 +193,68 @@ def stored_limits():
             flow.close()
 
 
+@case("the rates of a session that runs follow a reload, the database and the API")
+def rates_of_running_sessions():
+    rate = 200000
+    with ManagedServer(["max-bps=%d" % rate]) as server:
+        database = server.path("turndb")
+        lines = ["userdb=" + database] + [line for line in server.lines if not line.startswith("user=")]
+
+        def tool(*words):
+            subprocess.run(harness.server_command()[:1] + ["user", *words, "--userdb", database, "--realm", "r.example"],
+                           check=True, capture_output=True)
+        tool("add", "user", "--password", "password")
+        equal(server.reload(lines)["reloaded"], True)
+        flow, stream = Flow(server), Flow(server, "tcp")
+
+        def becomes(wanted, what, offered=None):
+            for one in (flow, stream):
+                holds(lambda one=one: measure([one], "up", offered or 2 * wanted, 1), wanted,
+                      "%s, %s" % (what, one.transport))
+        becomes(rate, "at first")
+        equal(server.reload(lines[:-1] + ["max-bps=%d" % (3 * rate)])["changed"], ["max-bps"])
+        becomes(3 * rate, "after a reload with a higher rate")
+        equal(server.reload(lines[:-1] + ["max-bps=%d" % rate])["changed"], ["max-bps"])
+        server.process.send_signal(signal.SIGHUP)  # And again from the same file, which changes nothing.
+        becomes(rate, "after a reload with the old one")
+        tool("limit", "user", "--max-bps=%d" % (2 * rate))
+        until(lambda: measure([flow], "up", 4 * rate, 0.5)[0] > 1.5 * rate, "the user's own rate never counted")
+        becomes(2 * rate, "the user's own")
+        tool("limit", "user", "--max-bps=default")
+        equal(server.admin.ask("PUT", "/v1/realms/r.example", {"max-bps": 3 * rate}).status, 200)
+        becomes(3 * rate, "the realm's by the API")
+        for one in (flow, stream):
+            one.close()
+
+
 def everything_is_sent(client):
     """The second answer comes in a later turn of the server's loop, when what the first one stood beside has gone."""
     client.drain()
     client.drain()
+
+
+@case("caps on packets and on new peers of a session that runs follow a reload")
+def caps_of_running_sessions():
+    with ManagedServer() as server, server.client() as client:
+        client.relayed()
+        equal(client.permit(("127.0.0.1", 0)).code, 0, "CreatePermission")
+
+        def reached(count):
+            peers = [stunlib.Peer() for _ in range(count)]
+            for peer in peers:
+                client.send_to(*peer.address, b"x")
+            everything_is_sent(client)
+            got = sum(peer.take(0)[0] is not None for peer in peers)
+            for peer in peers:
+                peer.socket.close()
+            return got
+        equal(reached(50), 50, "as configured")
+        server.reload(server.lines + ["max-new-peers-per-second=1"])
+        true(reached(50) <= 10, "the new cap on new peers does not count")
+        server.reload(server.lines + ["max-new-peers-per-second=0", "max-packets-per-second=10"])
+        true(reached(50) <= 25, "the new cap on packets does not count")
+        server.reload(server.lines + ["max-new-peers-per-second=0"])
+        equal(reached(50), 50, "without caps")
 
 
 @case("a scan of ports through the relay is slowed down, and a call is not")

@@ -336,7 +336,7 @@ void World::publish_users() {
   ledger_.note_change();
   auto state = std::make_shared<auth::StoreState>();
   state->has_users = true;
-  for (const auto& shard : shards_) shard->server.use_store_state(state);
+  for (const auto& shard : shards_) shard->server.use_store_state(state, now_.mono);
 }
 
 // Invariants.

@@ -114,17 +114,18 @@ void CoreDriver::publish_users() {
   auto state = std::make_shared<auth::StoreState>();
   state->has_users = !users.empty();
   state->limits = realm_limits;
-  server->use_store_state(std::move(state));
+  state->user_limits = limits;
+  server->use_store_state(std::move(state), now.mono);
 }
 
 void CoreDriver::use_settings(const turn::Settings& changed) {
   settings = changed;
-  server->use_settings(snapshot());
+  server->use_settings(snapshot(), now.mono);
 }
 
 void CoreDriver::use_peers(const turn::PeerPolicySettings& changed) {
   peer_settings = changed;
-  server->use_settings(snapshot());
+  server->use_settings(snapshot(), now.mono);
 }
 
 void CoreDriver::run(seconds time) {
@@ -160,9 +161,7 @@ auth::KeyCache::Answer CoreDriver::look_up(const turn::FetchKey& fetch) const {
     const bool is_it = fetch.name.empty() ? stun::userhash(name, settings.realm) == fetch.userhash
                                           : name == fetch.name;
     if (is_it) {
-      const auto found = limits.find(name);
-      return auth::UserRecord{name, auth::UserKeys::from_password(name, settings.realm, password),
-                              found == limits.end() ? auth::StoredLimits() : found->second};
+      return auth::UserRecord{name, auth::UserKeys::from_password(name, settings.realm, password)};
     }
   }
   return unexpected(auth::LookupError::not_found);

@@ -117,7 +117,8 @@ class CoreDriver {
   turn::Settings settings;
   turn::PeerPolicySettings peer_settings;
   std::map<std::string, std::string> users;
-  std::map<std::string, auth::StoredLimits> limits;  // By user; publish_users() afterwards.
+  std::map<std::string, auth::StoredLimits, std::less<>>
+      limits;  // By user; publish_users() afterwards.
   auth::StoredLimits realm_limits;
   bool store_unavailable = false;
   bool hold_keys = false;  // FetchKey effects stay unanswered.

@@ -45,6 +45,8 @@ Result<StoreState, LookupError> LayeredUserStore::state(std::string_view realm) 
     take_first(all.limits.max_bps, one->limits.max_bps);
     take_first(all.limits.user_quota, one->limits.user_quota);
     take_first(all.limits.total_quota, one->limits.total_quota);
+    // Unlike keys, limits of a name are the database's alone: the configuration has none.
+    for (auto& [name, limits] : one->user_limits) all.user_limits.try_emplace(name, limits);
     for (std::string& secret : one->shared_secrets) {
       all.shared_secrets.push_back(std::move(secret));
     }

@@ -35,12 +35,15 @@ DatabaseError classify(int code, int system_error) {
     case SQLITE_CANTOPEN:
       return system_error == EACCES || system_error == EPERM ? DatabaseError::not_permitted
                                                              : DatabaseError::failed;
-    // Our statements are fixed, so an error in one means tables other than those it names.
-    case SQLITE_ERROR:
-      return DatabaseError::not_a_user_database;
     default:
       return DatabaseError::failed;
   }
+}
+
+// SQLite has one code for many errors. That a statement names what is not there it says in words
+// alone.
+bool names_what_is_missing(int code, std::string_view message) {
+  return code == SQLITE_ERROR && message.starts_with("no such ");
 }
 
 int open_flags(SqliteConnection::Access access) {
@@ -135,6 +138,9 @@ DatabaseFailure SqliteConnection::last_failure() const {
   const int code = sqlite3_extended_errcode(database_.get());
   const int system_error = sqlite3_system_errno(database_.get());
   DatabaseFailure failure{classify(code, system_error), sqlite3_errmsg(database_.get())};
+  if (names_what_is_missing(code, failure.detail)) {
+    failure.error = DatabaseError::not_a_user_database;
+  }
   if (primary_code(code) == SQLITE_CANTOPEN && system_error != 0) {
     failure.detail = std::generic_category().message(system_error);
   }

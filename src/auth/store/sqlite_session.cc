@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "auth/store/schema.h"
 #include "auth/store/user_queries.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -33,14 +34,20 @@ Result<std::unique_ptr<SqliteSession>, DatabaseFailure> SqliteSession::open(
   auto connection = SqliteConnection::open(path, SqliteConnection::Access::read, busy_timeout);
   if (!connection) return unexpected(connection.error());
   auto session = std::make_unique<SqliteSession>(std::move(*connection));
-  auto prepared = session->statement(Query::find_user);
-  if (!prepared && prepared.error().error == DatabaseError::not_a_user_database) {
-    // A coturn database has no ninth table, which is in order; or there is no user table at all.
-    session->has_turnpike_user_ = false;
-    prepared = session->statement(Query::find_user);
+  if (auto looked = session->look_for_turnpike_user(); !looked) return unexpected(looked.error());
+  // Without users' table it is not a user database.
+  if (auto prepared = session->statement(Query::find_user); !prepared) {
+    return unexpected(prepared.error());
   }
-  if (!prepared) return unexpected(prepared.error());
   return session;
+}
+
+// A coturn database has no ninth table, which is in order.
+Result<void, DatabaseFailure> SqliteSession::look_for_turnpike_user() {
+  constexpr int64_t kKnownColumns = 5;
+  return each_row(Query::turnpike_user_columns, {}, [this](const Rows& rows) {
+    has_turnpike_user_ = rows.integer(0) == kKnownColumns;
+  });
 }
 
 std::string_view SqliteSession::sql_of(Query query) const {
@@ -67,8 +74,12 @@ std::string_view SqliteSession::sql_of(Query query) const {
       return kDeniedPeers;
     case Query::realm_options:
       return kRealmOptions;
-    case Query::user_options:
-      return kUserOptions;
+    case Query::options_of_users:
+      return kOptionsOfUsers;
+    case Query::has_table:
+      return kHasTable;
+    case Query::turnpike_user_columns:
+      return kTurnpikeUserColumns;
     case Query::data_version:
       return kDataVersion;
   }
@@ -96,6 +107,18 @@ Result<void, DatabaseFailure> SqliteSession::each_row(
   return {};
 }
 
+Result<void, DatabaseFailure> SqliteSession::each_row_of(
+    std::string_view table, Query query, std::initializer_list<std::string_view> values,
+    const std::function<void(const Rows&)>& visit) {
+  auto read = each_row(query, values, visit);
+  if (read) return read;
+  bool is_there = false;
+  auto looked = each_row(Query::has_table, {table}, [&](const Rows&) { is_there = true; });
+  // Only a table that is known not to be there is one without rows: what else fails has failed.
+  if (looked && !is_there) return {};
+  return read;
+}
+
 Result<bool, DatabaseFailure> SqliteSession::any_row(Query query, std::string_view realm) {
   bool found = false;
   auto read = each_row(query, {realm}, [&](const Rows&) { found = true; });
@@ -114,22 +137,7 @@ Result<std::optional<UserRecord>, DatabaseFailure> SqliteSession::find(std::stri
     user = std::move(record);
   });
   if (!read) return unexpected(read.error());
-  if (!user) return user;
-  auto limits = limits_of_user(realm, name);
-  if (!limits) return unexpected(limits.error());
-  user->limits = *limits;
   return user;
-}
-
-Result<StoredLimits, DatabaseFailure> SqliteSession::limits_of_user(std::string_view realm,
-                                                                    std::string_view name) {
-  StoredLimits limits;
-  auto read = each_row(Query::user_options, {realm, name},
-                       [&](const Rows& rows) { take_limit(rows.text(0), rows.text(1), limits); });
-  // No such table: nobody has limits of his own.
-  const bool is_absent = !read && read.error().error == DatabaseError::not_a_user_database;
-  if (!read && !is_absent) return unexpected(read.error());
-  return limits;
 }
 
 Result<std::optional<UserRecord>, DatabaseFailure> SqliteSession::find_by_userhash(
@@ -200,6 +208,7 @@ Result<StoreState, DatabaseFailure> SqliteSession::state(std::string_view realm)
                        [&](const Rows& rows) { state.shared_secrets.emplace_back(rows.text(0)); });
   if (!read) return unexpected(read.error());
   if (auto rules = read_rules(realm, state); !rules) return unexpected(rules.error());
+  if (auto limits = read_limits(realm, state); !limits) return unexpected(limits.error());
   if (auto ended = transaction->commit(); !ended) return unexpected(ended.error());
   state.has_users = *has_users;
   state.all_users_have_sha256 = !*one_lacks_sha256;
@@ -208,25 +217,30 @@ Result<StoreState, DatabaseFailure> SqliteSession::state(std::string_view realm)
 
 // Peer rules and options are an addition: a file made by hand may lack their tables.
 Result<void, DatabaseFailure> SqliteSession::read_rules(std::string_view realm, StoreState& state) {
-  const auto is_missing = [](const DatabaseFailure& failure) {
-    return failure.error == DatabaseError::not_a_user_database;
-  };
   using Action = StoredPeerRule::Action;
   for (const auto& [list, action] :
        {std::pair(PeerList::allowed, Action::allow), std::pair(PeerList::denied, Action::deny)}) {
     auto ranges = peer_ranges(list);
-    if (!ranges && !is_missing(ranges.error())) return unexpected(ranges.error());
-    if (!ranges) continue;
+    if (!ranges) return unexpected(ranges.error());
     for (StoredPeerRange& range : *ranges) {
       if (!range.realm.empty() && range.realm != realm) continue;
       state.peer_rules.push_back({action, std::move(range.range)});
     }
   }
-  auto limits = each_row(Query::realm_options, {realm}, [&](const Rows& rows) {
-    take_limit(rows.text(0), rows.text(1), state.limits);
-  });
-  if (!limits && !is_missing(limits.error())) return limits;
   return {};
+}
+
+Result<void, DatabaseFailure> SqliteSession::read_limits(std::string_view realm,
+                                                         StoreState& state) {
+  auto of_realm =
+      each_row_of("turn_realm_option", Query::realm_options, {realm},
+                  [&](const Rows& rows) { take_limit(rows.text(0), rows.text(1), state.limits); });
+  if (!of_realm) return of_realm;
+  return each_row_of(kUserOptionTable.name, Query::options_of_users, {realm},
+                     [&](const Rows& rows) {
+                       StoredLimits& limits = state.user_limits[std::string(rows.text(0))];
+                       take_limit(rows.text(1), rows.text(2), limits);
+                     });
 }
 
 Result<std::vector<std::string>, DatabaseFailure> SqliteSession::realms_with_users() {
@@ -239,10 +253,12 @@ Result<std::vector<std::string>, DatabaseFailure> SqliteSession::realms_with_use
 
 Result<std::vector<StoredPeerRange>, DatabaseFailure> SqliteSession::peer_ranges(PeerList list) {
   std::vector<StoredPeerRange> ranges;
-  auto read = each_row(list == PeerList::allowed ? Query::allowed_peers : Query::denied_peers, {},
-                       [&](const Rows& rows) {
-                         ranges.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
-                       });
+  const bool allowed = list == PeerList::allowed;
+  auto read =
+      each_row_of(allowed ? "allowed_peer_ip" : "denied_peer_ip",
+                  allowed ? Query::allowed_peers : Query::denied_peers, {}, [&](const Rows& rows) {
+                    ranges.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
+                  });
   if (!read) return unexpected(read.error());
   return ranges;
 }

@@ -65,7 +65,9 @@ class SqliteSession {
     allowed_peers,
     denied_peers,
     realm_options,
-    user_options,
+    options_of_users,
+    has_table,
+    turnpike_user_columns,
     data_version,
   };
   static constexpr size_t kQueries = static_cast<size_t>(Query::data_version) + 1;
@@ -80,7 +82,13 @@ class SqliteSession {
   Answer<Statement*> statement(Query query);
   Answer<void> each_row(Query query, std::initializer_list<std::string_view> values,
                         const std::function<void(const Rows&)>& visit);
+  // The same for a table that may be missing, which is then one without rows.
+  Answer<void> each_row_of(std::string_view table, Query query,
+                           std::initializer_list<std::string_view> values,
+                           const std::function<void(const Rows&)>& visit);
+  Answer<void> look_for_turnpike_user();
   Answer<void> read_rules(std::string_view realm, StoreState& state);
+  Answer<void> read_limits(std::string_view realm, StoreState& state);
   Answer<bool> any_row(Query query, std::string_view realm);
   Answer<std::optional<std::string>> name_from_table(std::string_view realm,
                                                      const stun::Sha256Mac& userhash);
@@ -88,7 +96,6 @@ class SqliteSession {
                                                      const stun::Sha256Mac& userhash);
   Answer<void> build_index(std::string_view realm);
   Answer<std::string> name_of_row(int64_t row);
-  Answer<StoredLimits> limits_of_user(std::string_view realm, std::string_view name);
 
   SqliteConnection connection_;
   std::array<std::optional<Statement>, kQueries> statements_;  // Prepared when first needed.

@@ -63,7 +63,7 @@ Result<bool, DatabaseFailure> UserDatabase::exists(std::string_view sql,
 }
 
 Result<bool, DatabaseFailure> UserDatabase::has_table(std::string_view name) {
-  return exists("select 1 from sqlite_schema where type = 'table' and name = ?1", {name});
+  return exists(kHasTable, {name});
 }
 
 Result<PutResult, DatabaseFailure> UserDatabase::put_user(std::string_view realm,

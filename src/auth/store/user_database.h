@@ -2,6 +2,7 @@
 // transaction a call, safe beside a running server and beside coturn's turnadmin.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -116,8 +117,9 @@ class UserDatabase {
   Result<bool, DatabaseFailure> exists(std::string_view sql,
                                        std::initializer_list<std::string_view> values);
   Result<bool, DatabaseFailure> has_table(std::string_view name);
-  Result<void, DatabaseFailure> read_peer_rules(std::string_view sql, StoredPeerRule::Action action,
-                                                std::vector<PeerRuleRow>& rules);
+  // Of a statement without values; a table that is not there has no rows.
+  Result<void, DatabaseFailure> each_row_of(std::string_view table, std::string_view sql,
+                                            const std::function<void(const Rows&)>& visit);
 
   SqliteConnection connection_;
 };

@@ -8,36 +8,41 @@ namespace {
 
 using Action = StoredPeerRule::Action;
 
-bool is_missing_table(const DatabaseFailure& failure) {
-  return failure.error == DatabaseError::not_a_user_database;
-}
-
 PutResult put_result(const SqliteConnection& connection) {
   return connection.changed_rows() > 0 ? PutResult::added : PutResult::unchanged;
 }
 
 }  // namespace
 
-Result<void, DatabaseFailure> UserDatabase::read_peer_rules(std::string_view sql, Action action,
-                                                            std::vector<PeerRuleRow>& rules) {
-  auto statement = connection_.prepare(sql);
-  if (!statement && is_missing_table(statement.error())) return {};
-  if (!statement) return unexpected(statement.error());
-  Rows rows = statement->run({});
-  while (rows.next()) {
-    rules.push_back({std::string(rows.text(0)), {action, std::string(rows.text(1))}});
-  }
-  if (rows.failed()) return unexpected(connection_.last_failure());
-  return {};
+Result<void, DatabaseFailure> UserDatabase::each_row_of(
+    std::string_view table, std::string_view sql, const std::function<void(const Rows&)>& visit) {
+  const auto read = [&]() -> Result<void, DatabaseFailure> {
+    auto statement = connection_.prepare(sql);
+    if (!statement) return unexpected(statement.error());
+    Rows rows = statement->run({});
+    while (rows.next()) visit(rows);
+    if (rows.failed()) return unexpected(connection_.last_failure());
+    return {};
+  }();
+  if (read) return read;
+  // Only a table that is known not to be there is one without rows: what else fails has failed.
+  const auto is_there = has_table(table);
+  if (is_there && !*is_there) return {};
+  return read;
 }
 
 Result<std::vector<PeerRuleRow>, DatabaseFailure> UserDatabase::peer_rules() {
   std::vector<PeerRuleRow> rules;
-  if (auto read = read_peer_rules(kAllowedPeers, Action::allow, rules); !read) {
-    return unexpected(read.error());
+  const auto read = [&](std::string_view table, std::string_view sql, Action action) {
+    return each_row_of(table, sql, [&](const Rows& rows) {
+      rules.push_back({std::string(rows.text(0)), {action, std::string(rows.text(1))}});
+    });
+  };
+  if (auto allowed = read("allowed_peer_ip", kAllowedPeers, Action::allow); !allowed) {
+    return unexpected(allowed.error());
   }
-  if (auto read = read_peer_rules(kDeniedPeers, Action::deny, rules); !read) {
-    return unexpected(read.error());
+  if (auto denied = read("denied_peer_ip", kDeniedPeers, Action::deny); !denied) {
+    return unexpected(denied.error());
   }
   return rules;
 }
@@ -62,15 +67,11 @@ Result<bool, DatabaseFailure> UserDatabase::remove_peer_rule(std::string_view re
 
 Result<std::vector<RealmOptionRow>, DatabaseFailure> UserDatabase::realm_options() {
   std::vector<RealmOptionRow> options;
-  auto statement = connection_.prepare(kListRealmOptions);
-  if (!statement && is_missing_table(statement.error())) return options;
-  if (!statement) return unexpected(statement.error());
-  Rows rows = statement->run({});
-  while (rows.next()) {
+  const auto read = each_row_of("turn_realm_option", kListRealmOptions, [&](const Rows& rows) {
     options.push_back(
         {std::string(rows.text(0)), {std::string(rows.text(1)), std::string(rows.text(2))}});
-  }
-  if (rows.failed()) return unexpected(connection_.last_failure());
+  });
+  if (!read) return unexpected(read.error());
   return options;
 }
 
@@ -92,31 +93,23 @@ Result<bool, DatabaseFailure> UserDatabase::remove_realm_option(std::string_view
 
 Result<std::vector<OriginRow>, DatabaseFailure> UserDatabase::origins() {
   std::vector<OriginRow> origins;
-  auto statement = connection_.prepare(kListOrigins);
-  if (!statement && is_missing_table(statement.error())) return origins;
-  if (!statement) return unexpected(statement.error());
-  Rows rows = statement->run({});
-  while (rows.next()) origins.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
-  if (rows.failed()) return unexpected(connection_.last_failure());
+  const auto read = each_row_of("turn_origin_to_realm", kListOrigins, [&](const Rows& rows) {
+    origins.push_back({std::string(rows.text(0)), std::string(rows.text(1))});
+  });
+  if (!read) return unexpected(read.error());
   return origins;
 }
 
 Result<std::optional<uint64_t>, DatabaseFailure> UserDatabase::row_count(std::string_view table) {
   for (const Table& known : kUserDatabaseTables) {
     if (known.name != table) continue;
+    std::optional<uint64_t> count;
     // The name comes from our own table of tables: SQL has no parameters for names.
-    auto statement = connection_.prepare("select count(*) from " + std::string(known.name));
-    if (!statement && is_missing_table(statement.error())) return std::optional<uint64_t>();
-    if (!statement) return unexpected(statement.error());
-    Rows rows = statement->run({});
-    const bool found = rows.next();
-    if (rows.failed()) {
-      // Dropped by somebody else after the statement was prepared.
-      DatabaseFailure failure = connection_.last_failure();
-      if (is_missing_table(failure)) return std::optional<uint64_t>();
-      return unexpected(std::move(failure));
-    }
-    return found ? std::optional(static_cast<uint64_t>(rows.integer(0))) : std::nullopt;
+    const auto read =
+        each_row_of(known.name, "select count(*) from " + std::string(known.name),
+                    [&](const Rows& rows) { count = static_cast<uint64_t>(rows.integer(0)); });
+    if (!read) return unexpected(read.error());
+    return count;
   }
   return std::optional<uint64_t>();
 }

@@ -55,6 +55,15 @@ constexpr std::string_view kRealmOptions =
     "select opt, value from turn_realm_option where realm = ?1 order by opt";
 constexpr std::string_view kUserOptions =
     "select opt, value from turnpike_user_option where realm = ?1 and name = ?2";
+constexpr std::string_view kOptionsOfUsers =
+    "select name, opt, value from turnpike_user_option where realm = ?1 order by name, opt";
+// Whether there is a table of that name.
+constexpr std::string_view kHasTable =
+    "select 1 from sqlite_schema where type = 'table' and name = ?1";
+// How many columns of turnpike_user we know.
+constexpr std::string_view kTurnpikeUserColumns =
+    "select count(*) from pragma_table_info('turnpike_user')"
+    " where name in ('realm', 'name', 'sha256key', 'userhash', 'hmackey')";
 constexpr std::string_view kDataVersion = "pragma data_version";
 
 // For the tools.

@@ -491,7 +491,7 @@ class StoreDownTest : public LongTermTest {
     });
   }
   const UserKeys keys_ = UserKeys::from_password("alice", "turnpike", "secret");
-  const KnownOwner owner_{"alice", keys_};
+  const KnownOwner owner_{Proof::stored_key, "alice", keys_};
 };
 
 TEST_F(StoreDownTest, TellsAServerErrorToNewcomers) {

@@ -303,16 +303,30 @@ TEST_F(SqliteStore, TellsTheLimitsOfAUserAsSoonAsThereAreSome) {
   put_user(path_, "r", "alice", "secret");
   put_user(path_, "r", "bob", "secret");
   SqliteUserStore store = open();
-  EXPECT_EQ(store.find("r", "alice")->limits, StoredLimits());
+  EXPECT_TRUE(store.state("r")->user_limits.empty());
   auto database = UserDatabase::open(path_, UserDatabase::Open::existing);
   ASSERT_TRUE(database.has_value());
   ASSERT_TRUE(database->set_option("r", "alice", "max-bps", "2000").has_value());
   ASSERT_TRUE(database->set_option("r", "alice", "user-quota", "3").has_value());
-  EXPECT_EQ(store.find("r", "alice")->limits.max_bps, 2000U);
-  EXPECT_EQ(store.find("r", "alice")->limits.user_quota, 3U);
-  EXPECT_EQ(store.find("r", "bob")->limits, StoredLimits());
+  ASSERT_TRUE(database->set_option("other", "alice", "max-bps", "5").has_value());
+  auto limits = store.state("r")->user_limits;
+  EXPECT_EQ(limits.size(), 1U);
+  EXPECT_EQ(limits["alice"].max_bps, 2000U);
+  EXPECT_EQ(limits["alice"].user_quota, 3U);
   ASSERT_TRUE(database->set_option("r", "alice", "max-bps", {}).has_value());
-  EXPECT_EQ(store.find("r", "alice")->limits.max_bps, std::nullopt);
+  limits = store.state("r")->user_limits;
+  EXPECT_EQ(limits["alice"].max_bps, std::nullopt);
+  EXPECT_EQ(limits["alice"].user_quota, 3U);
+}
+
+// A table that cannot be read is not one that has no rows: its rules might deny.
+TEST_F(SqliteStore, IsUnavailableWhileATableOfRulesHasOtherColumns) {
+  make_coturn_database(path_);
+  run_sql(path_, "drop table denied_peer_ip; create table denied_peer_ip (realm, wrong)");
+  SqliteUserStore store = open();
+  EXPECT_EQ(store.state("r").error(), LookupError::unavailable);
+  run_sql(path_, "drop table denied_peer_ip");
+  EXPECT_TRUE(store.state("r").has_value());
 }
 
 TEST_F(SqliteStore, LeavesLimitsOutThatAreNoNumbers) {

@@ -22,6 +22,18 @@ TEST(TokenBucket, StartsFullAndNeverHoldsMoreThanTheBurst) {
   EXPECT_EQ(drain(bucket, kStart + seconds(3600)), 25U);
 }
 
+TEST(TokenBucket, ANewRateKeepsWhatWasSavedUpAsFarAsTheNewBurstGoes) {
+  TokenBucket bucket(10, 25, kStart);
+  EXPECT_TRUE(bucket.take(20, kStart));
+  // What the old rate has earned until now counts.
+  bucket.set_rate(100, 50, kStart + seconds(1));
+  EXPECT_EQ(bucket.available(kStart + seconds(1)), 15U);
+  EXPECT_EQ(bucket.available(kStart + milliseconds(1100)), 25U);
+  bucket.set_rate(1, 5, kStart + milliseconds(1100));
+  EXPECT_EQ(drain(bucket, kStart + milliseconds(1100)), 5U);
+  EXPECT_EQ(drain(bucket, kStart + milliseconds(2100)), 1U);
+}
+
 TEST(TokenBucket, TakesAllOrNothing) {
   TokenBucket bucket(10, 5, kStart);
   EXPECT_FALSE(bucket.take(6, kStart));

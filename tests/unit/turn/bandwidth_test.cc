@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "auth/time_limited.h"
 #include "support/core_driver.h"
 
 namespace turnpike::turn {
@@ -279,6 +280,66 @@ TEST_F(SessionRateTest, CountsPacketsToo) {
   core_.advance(milliseconds(100));
   client.send_channel(0x4000, "x");
   EXPECT_EQ(core_.to_peer.size(), 1U);
+}
+
+TEST_F(SessionRateTest, OfASessionThatRunsFollowsTheSettings) {
+  upward(10);
+  Settings settings = core_.settings;
+  settings.session.bytes_per_s = 50'000;
+  core_.use_settings(settings);
+  core_.advance(seconds(1));
+  EXPECT_EQ(upward(20), 10U);
+  EXPECT_EQ(downward(20), 10U);
+  settings.session = {};
+  core_.use_settings(settings);
+  EXPECT_EQ(upward(100), 100U);
+  settings.session.packets_per_s = 100;
+  core_.use_settings(settings);
+  EXPECT_EQ(upward(100), 20U);
+}
+
+// A change of rates is no gift: what was used up stays used up.
+TEST_F(SessionRateTest, IsNotFilledUpByAChange) {
+  EXPECT_EQ(upward(10), 4U);
+  Settings settings = core_.settings;
+  settings.session.bytes_per_s = 25'000;
+  core_.use_settings(settings);
+  EXPECT_EQ(upward(10), 0U);
+}
+
+TEST_F(SessionRateTest, OfASessionThatRunsFollowsTheStore) {
+  upward(10);
+  core_.realm_limits.max_bps = 30'000;
+  core_.publish_users();
+  core_.advance(seconds(1));
+  EXPECT_EQ(upward(20), 6U);
+  core_.limits["alice"].max_bps = 50'000;
+  core_.publish_users();
+  core_.advance(seconds(1));
+  EXPECT_EQ(upward(20), 10U);
+  core_.limits.clear();
+  core_.realm_limits.max_bps = 0;
+  core_.publish_users();
+  EXPECT_EQ(upward(100), 100U);
+}
+
+// A name that carries its own expiry is not a user of the store, whatever stands there.
+TEST_F(SessionRateTest, OfATimeLimitedNameIsTheRealms) {
+  Settings settings = core_.settings;
+  settings.shared_secrets = {"north"};
+  core_.use_settings(settings);
+  const std::string name = "1800000000:carol";
+  core_.limits[name].max_bps = 50'000;
+  core_.publish_users();
+  CoreClient client(core_, "8.8.8.8:11", name, auth::time_limited_password("north", name));
+  ASSERT_TRUE(client.allocate().is(stun::Class::success));
+  client.permit({"9.9.9.9:1"});
+  size_t through = 0;
+  for (int i = 0; i < 20; ++i) {
+    client.send("9.9.9.9:1", std::string(1000, 'x'));
+    through += core_.to_peer.size();
+  }
+  EXPECT_EQ(through, 4U);
 }
 
 TEST_F(SessionRateTest, DropsAreInTheBalance) {

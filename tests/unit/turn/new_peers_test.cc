@@ -90,6 +90,19 @@ TEST_F(NewPeersTest, HaveNoLimitOfZero) {
   EXPECT_EQ(scan(1, 1000), 1000U);
 }
 
+TEST_F(NewPeersTest, FollowALimitThatChangesInASessionThatRuns) {
+  client_.permit({port(1)});
+  scan(1, 1000);
+  Settings settings = core_.settings;
+  settings.new_peers_per_s = 2;
+  core_.use_settings(settings);
+  core_.advance(seconds(1));
+  EXPECT_EQ(scan(2000, 100), 2U);
+  settings.new_peers_per_s = 0;
+  core_.use_settings(settings);
+  EXPECT_EQ(scan(3000, 100), 100U);
+}
+
 TEST_F(NewPeersTest, AreInTheBalanceWhenDropped) {
   client_.permit({port(1)});
   scan(1, 100);

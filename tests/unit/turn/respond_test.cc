@@ -52,7 +52,7 @@ TEST(Challenge, OffersSha256OnlyWhereEveryUserCanUseIt) {
   auto state = std::make_shared<auth::StoreState>();
   state->has_users = true;
   state->all_users_have_sha256 = false;
-  core.server->use_store_state(state);
+  core.server->use_store_state(state, core.now.mono);
   CoreClient client(core, kHome);
   const auto answer = client.exchange(bare_allocate());
   ASSERT_TRUE(answer);
