@@ -1,10 +1,11 @@
-// Realms with their options, and peer rules, in the database.
+// Realms with their options and origins, and peer rules, in the database.
 #include <algorithm>
 #include <map>
 
 #include "admin/api.h"
 #include "admin/database.h"
 #include "auth/credentials.h"
+#include "auth/origin.h"
 #include "base/ip_range.h"
 
 namespace turnpike::admin {
@@ -20,6 +21,7 @@ HttpResponse list_realms(const Call& call) {
   const auto configuration = call.control.configuration();
   const std::string& own = configuration->config.realm;
   std::map<std::string, Json> realms;
+  std::map<std::string, Json> origins;
   realms[own] = Json::object();
   if (!configuration->config.userdb_path.empty()) {
     auto database = open_database(call, UserDatabase::Open::read_only);
@@ -33,10 +35,22 @@ HttpResponse list_realms(const Call& call) {
       realms.try_emplace(row.realm, Json::object()).first->second[row.option.option] =
           row.option.value;
     }
+    const auto stored = database->origins();
+    if (!stored) return refuse(stored.error());
+    for (const auth::OriginRow& row : *stored) {
+      realms.try_emplace(row.realm, Json::object());
+      origins.try_emplace(row.realm, Json::array()).first->second.push_back(row.origin);
+    }
   }
+  const bool by_origin = !configuration->config.no_dynamic_realms;
   Json list = Json::array();
   for (auto& [name, options] : realms) {
-    list.push_back({{"realm", name}, {"served", name == own}, {"options", std::move(options)}});
+    const auto found = origins.find(name);
+    const bool has_origins = found != origins.end();
+    list.push_back({{"realm", name},
+                    {"served", name == own || (by_origin && has_origins)},
+                    {"origins", has_origins ? std::move(found->second) : Json::array()},
+                    {"options", std::move(options)}});
   }
   return reply(200, {{"realms", std::move(list)}});
 }
@@ -75,6 +89,40 @@ HttpResponse put_realm(const Call& call) {
   }
   call.control.users_changed();
   return reply(200, {{"realm", realm}, {"stored", true}});
+}
+
+HttpResponse add_origin(const Call& call) {
+  if (unknown_member(call.body, {"origin", "realm"})) {
+    return refuse(400, "unknown_member", "the body takes origin and realm");
+  }
+  const auto origin = text_member(call.body, "origin");
+  const auto realm = text_member(call.body, "realm");
+  const auto canonical = auth::canonical_origin(origin.value_or(""));
+  if (!canonical) return refuse(400, "bad_origin", "origin: such as https://app.example");
+  if (const auto problem = name_problem(realm.value_or(""), auth::kMaxRealmSize)) {
+    return refuse(400, "bad_realm", "the realm " + *problem);
+  }
+  auto database = open_database(call, UserDatabase::Open::existing);
+  if (!database) return database.error();
+  const auto put = database->put_origin(*origin, *realm);
+  if (!put) return refuse(put.error());
+  call.control.users_changed();
+  const bool added = *put == auth::PutResult::added;
+  return reply(added ? 201 : 200, {{"origin", *canonical}, {"added", added}});
+}
+
+HttpResponse remove_origin(const Call& call) {
+  const auto origin = call.request.parameter("origin");
+  if (!auth::canonical_origin(origin.value_or(""))) {
+    return refuse(400, "bad_origin", "origin: such as https://app.example");
+  }
+  auto database = open_database(call, UserDatabase::Open::existing);
+  if (!database) return database.error();
+  const auto removed = database->remove_origin(*origin);
+  if (!removed) return refuse(removed.error());
+  if (!*removed) return refuse(404, "no_such_origin", "there is no such origin in the database");
+  call.control.users_changed();
+  return reply(200, {{"removed", true}});
 }
 
 Json rule_json(const std::string& action, const std::string& range, const std::string& realm,
@@ -159,6 +207,7 @@ HttpResponse remove_rule(const Call& call) {
 
 constexpr Route kRuleRoutes[] = {
     {Method::get, "/v1/realms", list_realms},     {Method::put, "/v1/realms/{realm}", put_realm},
+    {Method::post, "/v1/origins", add_origin},    {Method::del, "/v1/origins", remove_origin},
     {Method::get, "/v1/peer-rules", list_rules},  {Method::post, "/v1/peer-rules", add_rule},
     {Method::del, "/v1/peer-rules", remove_rule},
 };

@@ -27,8 +27,8 @@ class KeyCache {
   // That the store can't answer is believed only for as long as it spares it a storm of questions.
   static constexpr Duration kDownLifetime = seconds(1);
 
-  // nullptr: not known here. Valid until the next call. `key` is a user's name or a userhash, told
-  // apart by the prefix that key_of gives.
+  // nullptr: not known here. Valid until the next call. `key` is a realm with a user's name or a
+  // userhash, told apart by the prefix that key_of gives.
   const Answer* find(std::string_view key, Instant now) {
     if (const auto it = young_.find(key); it != young_.end()) return live(it->second, now);
     const auto it = old_.find(key);
@@ -51,9 +51,12 @@ class KeyCache {
 
   [[nodiscard]] size_t size() const { return young_.size() + old_.size(); }
 
-  static std::string key_of(std::string_view name) { return std::string("n").append(name); }
-  static std::string key_of(const stun::Sha256Mac& userhash) {
-    return std::string("h").append(as_text(userhash));
+  // A realm has no NUL in it.
+  static std::string key_of(std::string_view realm, std::string_view name) {
+    return std::string("n").append(realm).append(1, '\0').append(name);
+  }
+  static std::string key_of(std::string_view realm, const stun::Sha256Mac& userhash) {
+    return std::string("h").append(realm).append(1, '\0').append(as_text(userhash));
   }
 
  private:

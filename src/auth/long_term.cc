@@ -53,8 +53,9 @@ std::optional<PasswordAlgorithm> choose_algorithm(const MessageView& covered, bo
 // One candidate after another is tried on the same message.
 class Attempt {
  public:
-  Attempt(const MessageView& message, const Integrity& integrity, PasswordAlgorithm algorithm)
-      : message_(message), integrity_(integrity), algorithm_(algorithm) {}
+  Attempt(const std::string& realm, const MessageView& message, const Integrity& integrity,
+          PasswordAlgorithm algorithm)
+      : realm_(realm), message_(message), integrity_(integrity), algorithm_(algorithm) {}
 
   [[nodiscard]] bool fits(const UserKeys& keys) const {
     const ByteView key = keys.of(algorithm_);
@@ -63,6 +64,7 @@ class Attempt {
 
   [[nodiscard]] Identity identity(std::string_view name, const UserKeys& keys) const {
     Identity who;
+    who.realm = realm_;
     who.name = name;
     who.quota_name = name;
     who.keys = keys;
@@ -73,6 +75,7 @@ class Attempt {
   }
 
  private:
+  const std::string& realm_;
   const MessageView& message_;
   const Integrity& integrity_;
   PasswordAlgorithm algorithm_;
@@ -122,7 +125,7 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
 
   const auto algorithm = choose_algorithm(covered, checked.features.password_algorithms);
   if (!algorithm) return Refused{ErrorCode::bad_request};
-  const Attempt attempt(message, *integrity, *algorithm);
+  const Attempt attempt(policy.realm, message, *integrity, *algorithm);
 
   if (username) {
     if (auto who = try_shared_secrets(policy, as_text(*username), now.wall, attempt)) return *who;
@@ -130,12 +133,13 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   if (!policy.has_stored_users) return kWrong;
 
   NeedsKey needed;
+  needed.realm = policy.realm;
   if (username) {
     needed.name = as_text(*username);
-    needed.cache_key = KeyCache::key_of(needed.name);
+    needed.cache_key = KeyCache::key_of(policy.realm, needed.name);
   } else {
     std::copy(userhash->begin(), userhash->end(), needed.userhash.begin());
-    needed.cache_key = KeyCache::key_of(needed.userhash);
+    needed.cache_key = KeyCache::key_of(policy.realm, needed.userhash);
   }
   const KeyCache::Answer* answer = cache_.find(needed.cache_key, now.mono);
   if (answer == nullptr) return needed;
@@ -145,9 +149,9 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   }
   if (answer->error() == LookupError::not_found) return kWrong;
 
-  const bool is_owner =
-      owner != nullptr && (username ? owner->name == needed.name
-                                    : stun::userhash(owner->name, policy.realm) == needed.userhash);
+  const bool is_owner = owner != nullptr && owner->realm == policy.realm &&
+                        (username ? owner->name == needed.name
+                                  : stun::userhash(owner->name, policy.realm) == needed.userhash);
   if (is_owner && attempt.fits(owner->keys)) {
     Identity who = attempt.identity(owner->name, owner->keys);
     who.proof = owner->proof;

@@ -37,6 +37,7 @@ enum class Proof : uint8_t {
 // Who sent a request, and how its answer is to be sealed.
 struct Identity {
   Proof proof = Proof::stored_key;
+  std::string realm;
   std::string name;
   std::string quota_name;  // `name` without a time limit's timestamp.
   UserKeys keys;
@@ -59,7 +60,8 @@ struct Refused {
 // The store has to be asked; then the same message is checked again.
 struct NeedsKey {
   std::string cache_key;  // As of KeyCache::key_of.
-  std::string name;       // Empty when the message has a USERHASH.
+  std::string realm;
+  std::string name;  // Empty when the message has a USERHASH.
   stun::Sha256Mac userhash{};
 };
 
@@ -69,6 +71,7 @@ using Verdict = std::variant<Identity, Challenged, Refused, NeedsKey>;
 // answer, the keys that made the allocation go on being good for it.
 struct KnownOwner {
   Proof proof;  // Not `nothing`: who had nothing to show has no keys.
+  std::string_view realm;
   std::string_view name;
   const UserKeys& keys;
 };

@@ -1,5 +1,5 @@
-// How many allocations a user and the whole server may hold. Shared by all workers; asked when an
-// allocation is made and when it ends, never for a packet.
+// How many allocations a user and all users of a realm may hold. Shared by all workers; asked when
+// an allocation is made and when it ends, never for a packet.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace turnpike::auth {
 
 struct QuotaLimits {
   uint64_t per_user = 0;  // 0: no limit.
-  uint64_t total = 0;
+  uint64_t total = 0;     // Of the realm.
 };
 
 class QuotaLedger;
@@ -27,6 +27,7 @@ class QuotaLease {
     if (this != &other) {
       reset();
       ledger_ = std::exchange(other.ledger_, nullptr);
+      realm_ = std::exchange(other.realm_, nullptr);
       entry_ = std::exchange(other.entry_, nullptr);
     }
     return *this;
@@ -43,9 +44,16 @@ class QuotaLease {
  private:
   friend class QuotaLedger;
   using Entry = std::pair<const std::string, uint64_t>;
-  QuotaLease(QuotaLedger* ledger, Entry* entry) : ledger_(ledger), entry_(entry) {}
+  struct Holdings {
+    uint64_t total = 0;
+    std::unordered_map<std::string, uint64_t> users;  // Nodes do not move.
+  };
+  using Realm = std::pair<const std::string, Holdings>;
+  QuotaLease(QuotaLedger* ledger, Realm* realm, Entry* entry)
+      : ledger_(ledger), realm_(realm), entry_(entry) {}
 
   QuotaLedger* ledger_ = nullptr;
+  Realm* realm_ = nullptr;
   Entry* entry_ = nullptr;
 };
 
@@ -56,18 +64,20 @@ class QuotaLedger {
   QuotaLedger& operator=(const QuotaLedger&) = delete;
 
   // An empty lease when a limit is reached: check and take are one step.
-  [[nodiscard]] QuotaLease take(std::string_view user, const QuotaLimits& limits);
+  [[nodiscard]] QuotaLease take(std::string_view realm, std::string_view user,
+                                const QuotaLimits& limits);
 
+  // In all realms together.
   [[nodiscard]] uint64_t total() const;
-  [[nodiscard]] uint64_t held_by(std::string_view user) const;
+  [[nodiscard]] uint64_t held_by(std::string_view realm, std::string_view user) const;
 
  private:
   friend class QuotaLease;
-  void give_back(QuotaLease::Entry& entry);
+  void give_back(QuotaLease::Realm& realm, QuotaLease::Entry& entry);
 
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, uint64_t> users_;  // Guarded by mutex_; nodes do not move.
-  uint64_t total_ = 0;                               // Guarded by mutex_.
+  // Guarded by mutex_. What holds nothing is not kept.
+  std::unordered_map<std::string, QuotaLease::Holdings> realms_;
 };
 
 }  // namespace turnpike::auth

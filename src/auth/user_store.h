@@ -42,17 +42,26 @@ struct StoredPeerRule {
   friend bool operator==(const StoredPeerRule&, const StoredPeerRule&) = default;
 };
 
-// What the server must know of a realm's users as a whole. An immutable snapshot, replaced when
-// the store changes.
-struct StoreState {
-  uint64_t generation = 0;            // Grows with every change: what was cached is void.
+// What the server must know of one realm's users as a whole.
+struct RealmState {
   bool has_users = false;             // At least one user in the realm.
   bool all_users_have_sha256 = true;  // Each of them has a SHA-256 key (true when there are none).
   std::vector<std::string> shared_secrets;  // For time-limited users, from the store.
   StoredLimits limits{};                    // Of the realm.
-  std::map<std::string, StoredLimits, std::less<>>
-      user_limits{};  // Of users with limits of their own.
+  // Of users with limits of their own.
+  std::map<std::string, StoredLimits, std::less<>> user_limits{};
   std::vector<StoredPeerRule> peer_rules{};
+
+  friend bool operator==(const RealmState&, const RealmState&) = default;
+};
+
+// All that it must know of the store: the server's own realm, and those that an ORIGIN leads to. An
+// immutable snapshot, replaced when the store changes.
+struct StoreState : RealmState {
+  uint64_t generation = 0;  // Grows with every change: what was cached is void.
+  std::map<std::string, RealmState, std::less<>> other_realms{};
+  // By canonical origin (origin.h); each leads to the own realm or to one of the others.
+  std::map<std::string, std::string, std::less<>> realm_of_origin{};
 
   friend bool operator==(const StoreState&, const StoreState&) = default;
 };
@@ -67,7 +76,7 @@ class UserStore {
 
   // True when the content may have changed since the last call (cheap; asked twice a second).
   virtual bool changed() = 0;
-  // The realm's state, with generation left at 0 (the auth service counts).
+  // With `realm` as the own one, and generation left at 0 (the auth service counts).
   virtual Result<StoreState, LookupError> state(std::string_view realm) = 0;
 };
 

@@ -19,6 +19,7 @@ int check(Arguments arguments);
 int health(Arguments arguments);
 int user(Arguments arguments);
 int secret(Arguments arguments);
+int realm(Arguments arguments);
 int credentials(Arguments arguments);
 int probe(Arguments arguments);
 int load(Arguments arguments);

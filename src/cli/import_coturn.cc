@@ -1,4 +1,5 @@
 // `turnpike import-coturn`: what a configuration and a database of coturn's will mean here.
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -63,8 +64,8 @@ constexpr TableMeaning kTables[] = {
     {"turn_secret", "shared secrets for time-limited users (use-auth-secret)", true},
     {"allowed_peer_ip", "peer rules; they count, unless no-dynamic-ip-list is set", true},
     {"denied_peer_ip", "peer rules; they count, unless no-dynamic-ip-list is set", true},
-    {"turn_realm_option", "options of realms; those of the server's realm count", true},
-    {"turn_origin_to_realm", "realms by ORIGIN; not looked at, there is one realm", false},
+    {"turn_realm_option", "options of realms: of the server's, and of those by origin", true},
+    {"turn_origin_to_realm", "realms by ORIGIN; they count, unless no-dynamic-realms is set", true},
     {"oauth_key", "keys of third-party authorization; not served", false},
     {"admin_user", "accounts of the web interface, which there is none of; left alone", true},
 };
@@ -86,13 +87,16 @@ Result<bool, std::string> report_database(const std::string& path, const std::st
   const auto origins = database->origins();
   if (!origins) return unexpected(database_message(path, origins.error()));
   for (const auth::OriginRow& row : *origins) {
-    std::printf("  origin '%s' stood for realm '%s'\n", printable_text(row.origin).c_str(),
+    std::printf("  origin '%s' stands for realm '%s'\n", printable_text(row.origin).c_str(),
                 printable_text(row.realm).c_str());
   }
   const auto realms = database->realms_with_users();
   if (!realms) return unexpected(database_message(path, realms.error()));
   for (const std::string& name : *realms) {
-    if (name == realm || (realm.empty() && realms->size() == 1)) continue;
+    const bool by_origin =
+        std::any_of(origins->begin(), origins->end(),
+                    [&](const auth::OriginRow& row) { return row.realm == name; });
+    if (name == realm || by_origin || (realm.empty() && realms->size() == 1)) continue;
     missing = true;
     std::printf("  users of realm '%s' cannot log in: the server's realm is %s\n",
                 printable_text(name).c_str(),

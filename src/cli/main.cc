@@ -22,6 +22,7 @@ constexpr std::array kCommands = {
     Command{"health", health, "ask the server of this host whether it is well"},
     Command{"user", user, "add, remove and list users of the SQLite database"},
     Command{"secret", secret, "add, remove and list shared secrets"},
+    Command{"realm", realm, "realms by ORIGIN, and limits of realms"},
     Command{"credentials", credentials, "the iceServers JSON for a WebRTC page"},
     Command{"status", status, "how a running server is"},
     Command{"sessions", sessions, "who relays through a running server"},

@@ -9,7 +9,7 @@ void print_subcommands(std::FILE* out, const std::string& command,
                        std::span<const Subcommand> subcommands) {
   std::fprintf(out, "usage: %s VERB [OPTION ...]\n\n", command.c_str());
   for (const Subcommand& subcommand : subcommands) {
-    std::fprintf(out, "  %-8s %s\n", std::string(subcommand.name).c_str(),
+    std::fprintf(out, "  %-14s %s\n", std::string(subcommand.name).c_str(),
                  std::string(subcommand.summary).c_str());
   }
   std::fprintf(out, "\n`%s VERB --help` tells more.\n", command.c_str());

@@ -6,5 +6,7 @@
 namespace turnpike::cli {
 
 int limit_user(Arguments arguments);
+// `turnpike realm set`.
+int set_realm_limits(Arguments arguments);
 
 }  // namespace turnpike::cli

@@ -120,6 +120,7 @@ struct Config {
   std::vector<PeerRule> peer_rules;
   bool allow_private_peers = false;
   bool allow_loopback_peers = false;
+  bool no_dynamic_realms = false;   // The database's origins do not count.
   bool no_dynamic_ip_list = false;  // The database's peer rules do not count.
 
   // Limits. A quota of 0 is no limit.

@@ -116,6 +116,12 @@ constexpr Option kAuth[] = {
      .default_text = "turnpike",
      .help = "Realm of all users; a change makes every stored key invalid.",
      .apply = set_realm},
+    {.name = "no-dynamic-realms",
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "Ignores the origins in the user database (`turnpike realm`): every client is asked "
+             "for a user of this realm, whatever its ORIGIN.",
+     .apply = set_flag<&Config::no_dynamic_realms>},
     {.name = "use-auth-secret",
      .argument = Argument::flag,
      .default_text = "off",

@@ -66,7 +66,6 @@ constexpr Option kRefused[] = {
     // Protocol.
     refused_flag("oauth", kOauth),
     refused("server-name", "NAME", kOauth),
-    refused_flag("check-origin-consistency", "the ORIGIN attribute is not looked at"),
     refused_flag("st-cred-mech", "short-term credentials are not part of TURN; use user or userdb"),
     refused_flag("sha256",
                  "clients are offered SHA-256 by RFC 8489 without an option; remove the line"),

@@ -1,5 +1,6 @@
 #include "server/core_settings.h"
 
+#include "server/database_rules.h"
 #include "turnpike/version.h"
 
 namespace turnpike::server {
@@ -37,7 +38,8 @@ std::shared_ptr<const turn::PeerPolicy> make_peer_policy(const config::Config& c
 }  // namespace
 
 std::shared_ptr<const turn::Settings> make_core_settings(
-    const config::Config& config, const std::vector<Ip>& own_addresses,
+    const config::Config& config, const auth::StoreState& store,
+    const std::vector<Ip>& own_addresses,
     std::shared_ptr<const turn::BehaviorDiscovery> discovery) {
   auto settings = std::make_shared<turn::Settings>();
   settings->auth = config.no_auth ? turn::AuthMode::none : turn::AuthMode::long_term;
@@ -78,7 +80,13 @@ std::shared_ptr<const turn::Settings> make_core_settings(
     settings->software = std::string("Turnpike ").append(kVersion);
   }
   settings->discovery = std::move(discovery);
-  settings->peers = make_peer_policy(config, own_addresses);
+  settings->realms_by_origin = !config.no_dynamic_realms;
+  settings->peers = make_peer_policy(with_database_rules(config, store), own_addresses);
+  for (const auto& [name, realm] : store.other_realms) {
+    if (realm.peer_rules == store.peer_rules) continue;
+    settings->realm_peers.emplace(
+        name, make_peer_policy(with_database_rules(config, realm), own_addresses));
+  }
   return settings;
 }
 

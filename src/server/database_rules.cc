@@ -3,10 +3,10 @@
 #include "base/log.h"
 
 namespace turnpike::server {
-config::Config with_database_rules(const config::Config& config, const auth::StoreState& state) {
+config::Config with_database_rules(const config::Config& config, const auth::RealmState& realm) {
   config::Config merged = config;
   if (config.no_dynamic_ip_list) return merged;
-  for (const auth::StoredPeerRule& rule : state.peer_rules) {
+  for (const auth::StoredPeerRule& rule : realm.peer_rules) {
     const bool allows = rule.action == auth::StoredPeerRule::Action::allow;
     const auto range = IpRange::parse(rule.range);
     if (!range) {

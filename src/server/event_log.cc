@@ -28,6 +28,7 @@ std::string joined(const std::vector<Endpoint>& endpoints) {
 void log_event(const turn::AllocationOpened& event) {
   log_info("allocation_opened", {{"client", event.tuple.client},
                                  {"transport", to_string(event.tuple.transport)},
+                                 {"realm", event.realm},
                                  {"user", event.user},
                                  {"relayed", joined(event.relayed)}});
 }
@@ -36,6 +37,7 @@ void log_event(const turn::AllocationClosed& event) {
   log_info("allocation_closed",
            {{"client", event.tuple.client},
             {"transport", to_string(event.tuple.transport)},
+            {"realm", event.realm},
             {"user", event.user},
             {"reason", turn::to_string(event.reason)},
             {"lasted_ms", std::chrono::duration_cast<milliseconds>(event.lasted).count()},

@@ -83,6 +83,7 @@ constexpr OptionRow kOptionRows[] = {
     option_row<&Config::stale_nonce_s>("stale-nonce", Takes::effect),
     option_row<&Config::stateless_nonce_secret>("stateless-nonce-secret", Takes::restart),
     option_row<&Config::secure_stun>("secure-stun", Takes::effect),
+    option_row<&Config::no_dynamic_realms>("no-dynamic-realms", Takes::effect),
     option_row<&Config::peer_rules>("allowed-peer-ip, denied-peer-ip", Takes::effect),
     option_row<&Config::allow_private_peers>("allow-private-peers", Takes::effect),
     option_row<&Config::allow_loopback_peers>("allow-loopback-peers", Takes::effect),

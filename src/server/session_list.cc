@@ -27,7 +27,7 @@ class Matcher {
 
   [[nodiscard]] bool operator()(const Allocation& allocation) const {
     if (filter_.id && *filter_.id != id_of(allocation, worker_)) return false;
-    if (!filter_.realm.empty() && filter_.realm != settings_.realm) return false;
+    if (!filter_.realm.empty() && filter_.realm != allocation.realm) return false;
     if (filter_.client && !filter_.client->contains(allocation.route.tuple.client.ip)) return false;
     return filter_.user.empty() ||
            is_user(allocation.user, filter_.user, settings_.secret_separator);
@@ -67,8 +67,7 @@ void describe_peers(const Allocation& allocation, Instant now, SessionInfo& info
   }
 }
 
-SessionInfo describe(Allocation& allocation, uint32_t worker, const std::string& realm,
-                     Instant now) {
+SessionInfo describe(Allocation& allocation, uint32_t worker, Instant now) {
   SessionInfo info;
   info.id = id_of(allocation, worker);
   info.tuple = allocation.route.tuple;
@@ -76,7 +75,7 @@ SessionInfo describe(Allocation& allocation, uint32_t worker, const std::string&
     if (relay) info.relayed.push_back(relay.external());
   }
   info.user = allocation.user;
-  info.realm = realm;
+  info.realm = allocation.realm;
   info.age = std::chrono::floor<seconds>(now - allocation.opened);
   info.expires_in = until(allocation.deadline, now);
   const turn::TrafficMark& mark = allocation.mark;
@@ -104,7 +103,7 @@ SessionPage list_sessions(turn::Server& server, uint32_t worker, const SessionQu
       page.more = true;
       return;
     }
-    page.sessions.push_back(describe(allocation, worker, server.settings().realm, now));
+    page.sessions.push_back(describe(allocation, worker, now));
   });
   return page;
 }

@@ -10,7 +10,6 @@
 #include "net/clock.h"
 #include "server/core_settings.h"
 #include "server/cpu_count.h"
-#include "server/database_rules.h"
 #include "server/discovery.h"
 #include "server/own_servers.h"
 #include "server/privileges.h"
@@ -34,6 +33,15 @@ constexpr size_t kMainMailboxCapacity = 64;
 
 turn::KeyTicket to_ticket(uint64_t number) {
   return {static_cast<uint32_t>(number), static_cast<uint32_t>(number >> 32)};
+}
+
+bool have_same_peer_rules(const auth::StoreState& a, const auth::StoreState& b) {
+  return a.peer_rules == b.peer_rules &&
+         std::equal(a.other_realms.begin(), a.other_realms.end(), b.other_realms.begin(),
+                    b.other_realms.end(), [](const auto& one, const auto& other) {
+                      return one.first == other.first &&
+                             one.second.peer_rules == other.second.peer_rules;
+                    });
 }
 
 bool is_for_clients(const net::InheritedSocket& socket) {
@@ -180,7 +188,7 @@ Result<void, std::string> Supervisor::prepare_alternates() {
 
 std::shared_ptr<const turn::Settings> Supervisor::make_settings() const {
   // Its addresses are those that clients see, which may have changed.
-  return make_core_settings(with_database_rules(config_, *store_state_), ips_of(*host_),
+  return make_core_settings(config_, *store_state_, ips_of(*host_),
                             make_discovery(config_, udp_addresses_));
 }
 
@@ -381,7 +389,7 @@ void Supervisor::on_mail() {
   mailbox_.take_all(letters_);
   for (MainMessage& letter : letters_) {
     if (auto* news = std::get_if<NewStoreState>(&letter)) {
-      const bool same = news->state->peer_rules == store_state_->peer_rules;
+      const bool same = have_same_peer_rules(*news->state, *store_state_);
       store_state_ = std::move(news->state);
       if (!same) mail_settings();
     } else {

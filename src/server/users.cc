@@ -21,8 +21,8 @@ std::string choose_realm(const config::Config& config) {
   }
   log_warning("realm_not_set", {{"realm", config.realm},
                                 {"reason",
-                                 "the database has users in several realms; "
-                                 "only those of this one can log in"}});
+                                 "the database has users in several realms; only "
+                                 "those of this one, and of realms by ORIGIN, can log in"}});
   return config.realm;
 }
 

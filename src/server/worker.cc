@@ -279,6 +279,7 @@ void Worker::ask_for_key(turn::FetchKey& fetch) {
   question.by_userhash = fetch.name.empty();
   question.name = std::move(fetch.name);
   question.userhash = fetch.userhash;
+  question.realm = std::move(fetch.realm);
   // A full queue is a store that does not keep up. The request is forgotten in two seconds, and
   // the client's retransmission asks again.
   if (!links_.ask_users(std::move(question))) stats_.questions_lost.add();

@@ -206,7 +206,8 @@ void describe(const Allocation& allocation, Instant now, Core& core,
 }
 
 void report_opened(const Allocation& allocation, const Request& request) {
-  AllocationOpened opened{allocation.route.tuple, allocation.user, {}, request.waited};
+  AllocationOpened opened{
+      allocation.route.tuple, allocation.realm, allocation.user, {}, request.waited};
   for (const RelayLease& relay : allocation.relays) {
     if (relay) opened.relayed.push_back(relay.external());
   }
@@ -222,7 +223,8 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   if (Allocation* existing = core.allocations.find(request.from.tuple)) {
     if (now < existing->deadline) {
       const bool again = existing->made_by == request.message.transaction_id() &&
-                         existing->user == request.user() && existing->has_link(request.from.link);
+                           is_owner(request.identity(), *existing) &&
+                           existing->has_link(request.from.link);
       if (!again) return reject(ErrorCode::allocation_mismatch);
       describe(*existing, now, core, success);
       return Done{};
@@ -243,8 +245,8 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   if (core.admission == Admission::closed) return reject(ErrorCode::insufficient_capacity);
 
   // Step 10. The place is taken before the ports and given back by itself when they fail.
-  auth::QuotaLease quota = core.services.quota.take(
-      request.quota_user(), quota_limits_of(request.proof(), request.user(), core));
+  auth::QuotaLease quota = core.services.quota.take(request.realm(), request.quota_user(),
+                                                    quota_limits_of(request, core));
   if (!quota) return reject(ErrorCode::allocation_quota_reached);
 
   auto addresses = get_addresses(request, *wish, core);
@@ -255,13 +257,14 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   allocation.made_by = request.message.transaction_id();
   allocation.user = request.user();
   allocation.proof = request.proof();
+  allocation.realm = request.identity() != nullptr ? request.realm() : core.settings->realm;
   if (const auth::Identity* who = request.identity()) allocation.keys = who->keys;
   allocation.opened = now;
   allocation.mark.at = now;
   allocation.transport = wish->transport;
   allocation.relays = std::move(addresses->relays);
   allocation.quota = std::move(quota);
-  set_session_rates(allocation.limits, session_rates_of(request.proof(), request.user(), core),
+  set_session_rates(allocation.limits, session_rates_of(allocation, core),
                     core.credit_from_clients.is_limited(), now);
   // RFC 8016 is about relayed datagrams: a TCP allocation (RFC 6062) lives and dies with its
   // control connection, and is given no ticket.

@@ -59,6 +59,7 @@ struct Allocation : TimerNode {
   IpFamily missing_family = IpFamily::v6;
 
   auth::Proof proof = auth::Proof::nothing;  // What its owner has shown.
+  std::string realm;
   std::string user;
   auth::UserKeys keys;
 

@@ -25,6 +25,14 @@ AuthOutcome outcome_of(const auth::Challenged& challenged) {
                                                    : AuthOutcome::challenged;
 }
 
+// A known ORIGIN says which realm it is about, else the allocation does. Strangers cost a look-up,
+// whatever they send.
+const RealmRules& choose_realm(const stun::MessageView& message, const Allocation* allocation,
+                               const Core& core) {
+  if (const RealmRules* rules = core.realms.find_by_origin(message)) return *rules;
+  return allocation != nullptr ? rules_of(*allocation, core) : core.realms.own();
+}
+
 }  // namespace
 
 Gate::Passed Gate::pass(const Request& request, Core& core) {
@@ -41,12 +49,15 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
   std::optional<auth::KnownOwner> owner;
   // An allocation that was made without credentials has none that would be good for it.
   if (allocation != nullptr && allocation->proof != auth::Proof::nothing) {
-    owner.emplace(auth::KnownOwner{allocation->proof, allocation->user, allocation->keys});
+    owner.emplace(
+        auth::KnownOwner{allocation->proof, allocation->realm, allocation->user, allocation->keys});
   }
 
-  auth::Verdict verdict = auth::LongTerm(core.mint, core.keys)
-                              .check(core.policy, request.message, nonce_holder(request.from.tuple),
-                                     request.now, owner ? &*owner : nullptr);
+  const RealmRules& rules = choose_realm(request.message, allocation, core);
+  auth::Verdict verdict =
+      auth::LongTerm(core.mint, core.keys)
+          .check(rules.policy, request.message, nonce_holder(request.from.tuple), request.now,
+                 owner ? &*owner : nullptr);
   if (auto* needed = std::get_if<auth::NeedsKey>(&verdict)) return std::move(*needed);
   if (const auto* refused = std::get_if<auth::Refused>(&verdict)) {
     tally[outcome_of(*refused)].add();
@@ -58,7 +69,7 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
     } else {
       tally[outcome_of(*challenged)].add();
     }
-    return Challenge{challenged->code};
+    return Challenge{challenged->code, rules};
   }
   auto& who = std::get<auth::Identity>(verdict);
   // A session outlives its time-limited name, unless the operator wants it otherwise: what the name
@@ -68,10 +79,10 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
   // living allocation through.
   const bool continues =
       method == stun::Method::connection_bind ||
-      (allocation != nullptr && allocation->user == who.name && method != stun::Method::allocate);
+      (allocation != nullptr && is_owner(&who, *allocation) && method != stun::Method::allocate);
   if (who.expired && (settings.strict_expiry || !continues)) {
     report_wrong_credentials(request, AuthOutcome::expired, core);
-    return Challenge{ErrorCode::unauthenticated};
+    return Challenge{ErrorCode::unauthenticated, rules};
   }
   tally[AuthOutcome::accepted].add();
   Request covered = request;

@@ -10,6 +10,7 @@ namespace turnpike::turn {
 // The answer needs REALM and NONCE.
 struct Challenge {
   stun::ErrorCode code;
+  const RealmRules& rules;  // Of the realm that it is for.
 };
 
 class Gate {

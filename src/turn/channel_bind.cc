@@ -29,7 +29,7 @@ Outcome handle_channel_bind(const AuthenticatedRequest& request, Core& core,
       core.settings->wide_channel_numbers ? stun::kChannelLastRfc5766 : stun::kChannelLast;
   if (*number < stun::kChannelFirst || *number > last) return reject(ErrorCode::bad_request);
 
-  const PeerDecision decision = decide_peer(*peer, core);
+  const PeerDecision decision = decide_peer(*peer, allocation, core);
   if (!allocation.channels.may_bind(*number, decision.peer, now)) {
     return reject(ErrorCode::bad_request);
   }

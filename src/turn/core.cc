@@ -53,33 +53,31 @@ NewPeers* new_peers_of(Allocation& allocation, Instant now, const Core& core) {
 
 }  // namespace
 
-namespace {
-
-// nullptr: he has none of his own.
-const auth::StoredLimits* own_limits(auth::Proof proof, std::string_view user, const Core& core) {
-  if (proof != auth::Proof::stored_key) return nullptr;
-  const auto& limits = core.store_state->user_limits;
-  const auto found = limits.find(user);
-  return found == limits.end() ? nullptr : &found->second;
+bool is_owner(const auth::Identity* who, const Allocation& allocation) {
+  if (who == nullptr) return allocation.proof == auth::Proof::nothing;
+  return who->proof == allocation.proof && who->realm == allocation.realm &&
+         who->name == allocation.user;
 }
 
-}  // namespace
+const RealmRules& rules_of(const Allocation& allocation, const Core& core) {
+  const RealmRules* rules = core.realms.find(allocation.realm);
+  return rules == nullptr ? core.realms.own() : *rules;
+}
 
-auth::QuotaLimits quota_limits_of(auth::Proof proof, std::string_view user, const Core& core) {
-  const auth::StoredLimits& realm = core.store_state->limits;
-  const auth::QuotaLimits& configured = core.settings->quota;
-  auth::QuotaLimits limits = {realm.user_quota.value_or(configured.per_user),
-                              realm.total_quota.value_or(configured.total)};
-  if (const auth::StoredLimits* own = own_limits(proof, user, core)) {
+auth::QuotaLimits quota_limits_of(const AuthenticatedRequest& request, const Core& core) {
+  const RealmRules* found = core.realms.find(request.realm());
+  const RealmRules& rules = found == nullptr ? core.realms.own() : *found;
+  auth::QuotaLimits limits = rules.quota;
+  if (const auth::StoredLimits* own = rules.own_limits(request.proof(), request.user())) {
     limits.per_user = own->user_quota.value_or(limits.per_user);
   }
   return limits;
 }
 
-SessionRates session_rates_of(auth::Proof proof, std::string_view user, const Core& core) {
-  SessionRates rates = core.settings->session;
-  rates.bytes_per_s = core.store_state->limits.max_bps.value_or(rates.bytes_per_s);
-  if (const auth::StoredLimits* own = own_limits(proof, user, core)) {
+SessionRates session_rates_of(const Allocation& allocation, const Core& core) {
+  const RealmRules& rules = rules_of(allocation, core);
+  SessionRates rates = rules.rates;
+  if (const auth::StoredLimits* own = rules.own_limits(allocation.proof, allocation.user)) {
     rates.bytes_per_s = own->max_bps.value_or(rates.bytes_per_s);
   }
   return rates;
@@ -87,7 +85,7 @@ SessionRates session_rates_of(auth::Proof proof, std::string_view user, const Co
 
 void renew_session_rates(Instant now, Core& core) {
   core.allocations.for_each([&](Allocation& allocation) {
-    set_session_rates(allocation.limits, session_rates_of(allocation.proof, allocation.user, core),
+    set_session_rates(allocation.limits, session_rates_of(allocation, core),
                       core.credit_from_clients.is_limited(), now);
   });
 }
@@ -124,9 +122,9 @@ std::string_view to_string(CloseReason reason) {
 
 namespace {
 
-PeerDecision decide(const Endpoint& peer, RelayTransport transport, const Core& core) {
+PeerDecision decide(const Endpoint& peer, RelayTransport transport, const PeerPolicy& policy,
+                    const Core& core) {
   const RelayDirectory& directory = core.services.directory;
-  const PeerPolicy& policy = *core.settings->peers;
   PeerDecision decision{policy.judge(peer.ip), peer, PeerReach::network};
   const auto external = directory.external_form(peer.ip);
   if (!external) return decision;
@@ -153,12 +151,12 @@ PeerDecision decide(const Endpoint& peer, RelayTransport transport, const Core& 
 
 }  // namespace
 
-PeerDecision decide_peer(const Endpoint& peer, const Core& core) {
-  return decide(peer, RelayTransport::udp, core);
+PeerDecision decide_peer(const Endpoint& peer, const Allocation& allocation, const Core& core) {
+  return decide(peer, RelayTransport::udp, *rules_of(allocation, core).peers, core);
 }
 
-PeerDecision decide_tcp_peer(const Endpoint& peer, const Core& core) {
-  return decide(peer, RelayTransport::tcp, core);
+PeerDecision decide_tcp_peer(const Endpoint& peer, const Allocation& allocation, const Core& core) {
+  return decide(peer, RelayTransport::tcp, *rules_of(allocation, core).peers, core);
 }
 
 tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest& request,
@@ -174,9 +172,10 @@ void report_closed(const Allocation& allocation, CloseReason reason, Instant now
                    Outbox& out) {
   core.counters.allocations_closed.add();
   core.counters.by.allocations_closed[allocation.counted_as].add();
-  out.effects.emplace_back(AllocationClosed{
-      allocation.route.tuple, allocation.user, std::string(allocation.quota.user()), reason,
-      now - allocation.opened, allocation.from_client, allocation.to_client, allocation.account});
+  out.effects.emplace_back(AllocationClosed{allocation.route.tuple, allocation.realm,
+                                            allocation.user, std::string(allocation.quota.user()),
+                                            reason, now - allocation.opened, allocation.from_client,
+                                            allocation.to_client, allocation.account});
 }
 
 void close_allocation(Allocation& allocation, CloseReason reason, Instant now, Core& core,
@@ -192,7 +191,7 @@ Result<Allocation*, Reject> allocation_of(const AuthenticatedRequest& request, C
   if (allocation == nullptr || allocation->deadline <= request.now.mono) {
     return reject(stun::ErrorCode::allocation_mismatch);
   }
-  if (allocation->user != request.user()) return reject(stun::ErrorCode::wrong_credentials);
+  if (!is_owner(request.identity(), *allocation)) return reject(stun::ErrorCode::wrong_credentials);
   return allocation;
 }
 

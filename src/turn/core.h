@@ -15,6 +15,7 @@
 #include "turn/connection_table.h"
 #include "turn/counters.h"
 #include "turn/forward_notes.h"
+#include "turn/realms.h"
 #include "turn/relay_directory.h"
 #include "turn/relay_ports.h"
 #include "turn/reply_limiter.h"
@@ -66,7 +67,7 @@ struct Core {
   auth::KeyCache keys;
   auth::NonceMint mint;
   auth::MobilityTickets tickets;
-  auth::LongTermPolicy policy;
+  Realms realms;
   AllocationTable allocations;
   ConnectionTable connections;
   size_t connecting = 0;  // Of those, how many have a Connect that is not answered yet.
@@ -83,9 +84,9 @@ struct Core {
 };
 
 // What the store says of a user counts more than what it says of his realm, and that more than the
-// configuration. Only names with a key of their own in the store have limits there.
-auth::QuotaLimits quota_limits_of(auth::Proof proof, std::string_view user, const Core&);
-SessionRates session_rates_of(auth::Proof proof, std::string_view user, const Core&);
+// configuration.
+auth::QuotaLimits quota_limits_of(const AuthenticatedRequest&, const Core&);
+SessionRates session_rates_of(const Allocation&, const Core&);
 // Makes the rates in force those of every session that runs.
 void renew_session_rates(Instant now, Core&);
 
@@ -126,15 +127,22 @@ void expire_connections(const Now&, Core&, Outbox&);
 bool forward_data(const Now&, const ClientRoute& from, ByteView packet, Core&, Outbox&);
 bool forward_request(const Request&, Core&);
 
+// Whether whoever has passed the gate as `who` (nullptr: without credentials, where none are asked
+// for) made the allocation: the same name with the same proof in the same realm.
+bool is_owner(const auth::Identity* who, const Allocation&);
+
+// Of the realm of an allocation; our own's when that is gone.
+const RealmRules& rules_of(const Allocation&, const Core&);
+
 // What becomes of a peer address that a client names.
 struct PeerDecision {
   PeerReason reason = PeerReason::allowed;
   Endpoint peer;  // Our own relay addresses in their external form.
   PeerReach reach = PeerReach::network;
 };
-PeerDecision decide_peer(const Endpoint& peer, const Core&);
+PeerDecision decide_peer(const Endpoint& peer, const Allocation&, const Core&);
 // The same for peers of a TCP allocation: other allocations' TCP addresses are what is at our own.
-PeerDecision decide_tcp_peer(const Endpoint& peer, const Core&);
+PeerDecision decide_tcp_peer(const Endpoint& peer, const Allocation&, const Core&);
 // Counts the refusal and reports it.
 tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest&, const PeerDecision&, Core&);
 

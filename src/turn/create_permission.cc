@@ -19,8 +19,9 @@ Result<std::vector<PeerDecision>, Reject> read_peers(const AuthenticatedRequest&
     const auto peer = stun::decode_xor_address(attribute.value, request.message.transaction_id());
     if (!peer) return reject(ErrorCode::bad_request);
     if (decisions.size() == kMaxPeersInRequest) return reject(ErrorCode::insufficient_capacity);
-    decisions.push_back(allocation.transport == RelayTransport::tcp ? decide_tcp_peer(*peer, core)
-                                                                    : decide_peer(*peer, core));
+    decisions.push_back(allocation.transport == RelayTransport::tcp
+                            ? decide_tcp_peer(*peer, allocation, core)
+                            : decide_peer(*peer, allocation, core));
   }
   if (decisions.empty()) return reject(ErrorCode::bad_request);
   for (const PeerDecision& decision : decisions) {

@@ -25,10 +25,12 @@ struct FetchKey {
   KeyTicket ticket;
   std::string name;  // Empty: by userhash.
   stun::Sha256Mac userhash{};
+  std::string realm{};
 };
 
 struct AllocationOpened {
   FiveTuple tuple;
+  std::string realm;
   std::string user;
   std::vector<Endpoint> relayed;
   Duration waited{};  // For the user store.
@@ -40,6 +42,7 @@ std::string_view to_string(CloseReason reason);
 
 struct AllocationClosed {
   FiveTuple tuple;
+  std::string realm;
   std::string user;
   std::string quota_user;  // Without the timestamp of a time-limited name.
   CloseReason reason;

@@ -65,7 +65,7 @@ Result<Allocation*, Reject> allocation_by_ticket(const AuthenticatedRequest& req
                            : nullptr;
   // What another worker holds came here because this five-tuple has an allocation.
   if (!is_live(moving, now)) return reject(ErrorCode::allocation_mismatch);
-  if (moving->user != request.user()) return reject(ErrorCode::wrong_credentials);
+  if (!is_owner(request.identity(), *moving)) return reject(ErrorCode::wrong_credentials);
   if (!moving->mobility) return reject(ErrorCode::bad_request);
   if (present == moving) {
     if (is_retransmission(*moving->mobility, ticket->serial, from, now)) return moving;

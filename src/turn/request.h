@@ -30,6 +30,9 @@ class AuthenticatedRequest : public Request {
  public:
   // Empty when the server runs without authentication.
   [[nodiscard]] std::string_view user() const { return who_ ? who_->name : std::string_view(); }
+  [[nodiscard]] std::string_view realm() const {
+    return who_ ? std::string_view(who_->realm) : std::string_view();
+  }
   [[nodiscard]] auth::Proof proof() const { return who_ ? who_->proof : auth::Proof::nothing; }
   [[nodiscard]] std::string_view quota_user() const {
     return who_ ? who_->quota_name : std::string_view();

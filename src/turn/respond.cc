@@ -278,7 +278,8 @@ void respond_stranger(const Request& request, const Reject& rejection, Core& cor
   }
 }
 
-void respond_challenge(const Request& request, ErrorCode code, Core& core) {
+void respond_challenge(const Request& request, ErrorCode code, const RealmRules& rules,
+                       Core& core) {
   if (!core.error_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
     core.counters.drop_challenge_limited.add();
     return core.counters.drop_rate_limited.add();
@@ -286,8 +287,8 @@ void respond_challenge(const Request& request, ErrorCode code, Core& core) {
   Reply reply(request, core, Class::error);
   MessageBuilder& answer = reply.builder();
   add_error(Reject{code}, core, answer);
-  answer.add(AttributeType::realm, core.settings->realm);
-  const auth::SecurityFeatures offered = core.policy.offered;
+  answer.add(AttributeType::realm, rules.policy.realm);
+  const auth::SecurityFeatures offered = rules.policy.offered;
   answer.add(AttributeType::nonce,
              core.mint.issue(offered, nonce_holder(request.from.tuple), request.now.wall));
   if (offered.password_algorithms) {

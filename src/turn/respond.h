@@ -22,7 +22,8 @@ void respond_authenticated_binding(const AuthenticatedRequest& request, Core& co
 void respond_stranger(const Request& request, const Reject& rejection, Core& core);
 
 // 401 or 438 with what the client needs to try again.
-void respond_challenge(const Request& request, stun::ErrorCode code, Core& core);
+void respond_challenge(const Request& request, stun::ErrorCode code, const RealmRules& rules,
+                       Core& core);
 
 // Whether a request or indication may carry it, expected or not.
 bool is_known(stun::AttributeType type);

@@ -1,5 +1,7 @@
 #include "turn/server.h"
 
+#include <algorithm>
+
 #include "stun/builder.h"
 #include "stun/connect_back.h"
 #include "stun/demux.h"
@@ -42,6 +44,18 @@ Handler handler_for(Method method, const Core& core) {
   return nullptr;
 }
 
+bool have_same_limits(const auth::RealmState& a, const auth::RealmState& b) {
+  return a.limits == b.limits && a.user_limits == b.user_limits;
+}
+
+bool have_same_limits(const auth::StoreState& a, const auth::StoreState& b) {
+  return have_same_limits(static_cast<const auth::RealmState&>(a), b) &&
+         std::equal(a.other_realms.begin(), a.other_realms.end(), b.other_realms.begin(),
+                    b.other_realms.end(), [](const auto& one, const auto& other) {
+                      return one.first == other.first && have_same_limits(one.second, other.second);
+                    });
+}
+
 }  // namespace
 
 Server::Server(std::shared_ptr<const Settings> settings, const Services& services,
@@ -51,21 +65,7 @@ Server::Server(std::shared_ptr<const Settings> settings, const Services& service
 }
 
 void Server::update_policy() {
-  const Settings& settings = *core_.settings;
-  const auth::StoreState& store = *core_.store_state;
-  auth::LongTermPolicy policy;
-  policy.realm = settings.realm;
-  policy.separator = settings.secret_separator;
-  policy.shared_secrets = settings.shared_secrets;
-  policy.shared_secrets.insert(policy.shared_secrets.end(), store.shared_secrets.begin(),
-                               store.shared_secrets.end());
-  policy.has_stored_users = store.has_users;
-  // A realm may offer only what every user of it can do, and the hash of a name that carries its
-  // own expiry cannot be looked up.
-  policy.offered.password_algorithms = store.all_users_have_sha256;
-  policy.offered.username_anonymity =
-      store.has_users && store.all_users_have_sha256 && policy.shared_secrets.empty();
-  core_.policy = std::move(policy);
+  core_.realms.renew(*core_.settings, *core_.store_state);
   core_.keys.clear();
 }
 
@@ -82,9 +82,7 @@ void Server::use_store_state(std::shared_ptr<const auth::StoreState> state, Inst
   const auto before = std::exchange(core_.store_state, std::move(state));
   update_policy();
   // A change of users is more frequent than one of limits, and sessions may be many.
-  const bool same_limits = before->limits == core_.store_state->limits &&
-                           before->user_limits == core_.store_state->user_limits;
-  if (!same_limits) renew_session_rates(now, core_);
+  if (!have_same_limits(*before, *core_.store_state)) renew_session_rates(now, core_);
 }
 
 void Server::on_client_packet(const Now& now, const ClientRoute& from, ByteView packet,
@@ -168,7 +166,7 @@ void Server::on_credentialed(const Request& request, Patience patience) {
     return park(request, std::move(*needed), patience);
   }
   if (const auto* challenge = std::get_if<Challenge>(&passed)) {
-    return respond_challenge(request, challenge->code, core_);
+    return respond_challenge(request, challenge->code, challenge->rules, core_);
   }
   if (const auto* rejection = std::get_if<Reject>(&passed)) {
     return respond_stranger(request, *rejection, core_);
@@ -187,8 +185,10 @@ void Server::park(const Request& request, auth::NeedsKey needed, Patience patien
   }
   const SlabHandle handle = parked_.emplace(Parked{
       request.from, {packet.begin(), packet.end()}, std::move(needed.cache_key), request.now.mono});
-  request.out.effects.emplace_back(
-      FetchKey{{handle.index, handle.generation}, std::move(needed.name), needed.userhash});
+  request.out.effects.emplace_back(FetchKey{{handle.index, handle.generation},
+                                            std::move(needed.name),
+                                            needed.userhash,
+                                            std::move(needed.realm)});
 }
 
 void Server::on_key(const Now& now, KeyTicket ticket, auth::KeyCache::Answer answer,

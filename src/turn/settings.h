@@ -2,6 +2,7 @@
 // live allocations keep the deadlines they were promised.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct Settings {
   bool authenticate_binding = false;
   bool mobility = false;          // RFC 8016.
   bool tcp_connect_back = false;  // stun/connect_back.h.
+  bool realms_by_origin = true;
 
   seconds nonce_lifetime{600};  // 0: nonces do not go stale.
   seconds max_lifetime = kMaxLifetime;
@@ -59,6 +61,8 @@ struct Settings {
   std::shared_ptr<const BehaviorDiscovery> discovery;
 
   std::shared_ptr<const PeerPolicy> peers;
+  // Of realms besides our own, where they differ.
+  std::map<std::string, std::shared_ptr<const PeerPolicy>, std::less<>> realm_peers;
 };
 
 }  // namespace turnpike::turn

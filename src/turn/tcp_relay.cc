@@ -124,7 +124,7 @@ Outcome handle_connect(const AuthenticatedRequest& request, Core& core, stun::Me
   const auto peer = stun::decode_xor_address(*peer_bytes, request.message.transaction_id());
   if (!peer || peer->port == 0) return reject(ErrorCode::bad_request);
 
-  PeerDecision decision = decide_tcp_peer(*peer, core);
+  PeerDecision decision = decide_tcp_peer(*peer, allocation, core);
   const RelayLease* relay = allocation.relay_for(decision.peer.ip.family());
   if (relay == nullptr) return reject(ErrorCode::peer_address_family_mismatch);
   if (has_connection_to(allocation, decision.peer, core)) {
@@ -178,7 +178,7 @@ Outcome handle_connection_bind(const AuthenticatedRequest& request, Core& core,
     return reject(ErrorCode::bad_request);
   }
   // A refusal leaves the id as it was, for its owner.
-  if (allocation->user != request.user()) return reject(ErrorCode::wrong_credentials);
+  if (!is_owner(request.identity(), *allocation)) return reject(ErrorCode::wrong_credentials);
   connection->state = ConnectionState::bound;
   core.counters.connections_bound.add();
   request.out.effects.emplace_back(BindLink{connection->ref, request.from.link});

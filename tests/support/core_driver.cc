@@ -115,6 +115,14 @@ void CoreDriver::publish_users() {
   state->has_users = !users.empty();
   state->limits = realm_limits;
   state->user_limits = limits;
+  state->realm_of_origin = origins;
+  for (const auto& [origin, realm] : origins) {
+    if (realm == settings.realm) continue;
+    auth::RealmState& other = state->other_realms[realm];
+    other.has_users = !other_users[realm].empty();
+    other.shared_secrets = other_secrets[realm];
+    other.limits = other_limits[realm];
+  }
   server->use_store_state(std::move(state), now.mono);
 }
 
@@ -157,11 +165,12 @@ void CoreDriver::collect() {
 
 auth::KeyCache::Answer CoreDriver::look_up(const turn::FetchKey& fetch) const {
   if (store_unavailable) return unexpected(auth::LookupError::unavailable);
-  for (const auto& [name, password] : users) {
-    const bool is_it = fetch.name.empty() ? stun::userhash(name, settings.realm) == fetch.userhash
+  const auto other = other_users.find(fetch.realm);
+  for (const auto& [name, password] : other == other_users.end() ? users : other->second) {
+    const bool is_it = fetch.name.empty() ? stun::userhash(name, fetch.realm) == fetch.userhash
                                           : name == fetch.name;
     if (is_it) {
-      return auth::UserRecord{name, auth::UserKeys::from_password(name, settings.realm, password)};
+      return auth::UserRecord{name, auth::UserKeys::from_password(name, fetch.realm, password)};
     }
   }
   return unexpected(auth::LookupError::not_found);
@@ -292,8 +301,8 @@ std::optional<Received> CoreClient::exchange(ByteView packet) {
 }
 
 void CoreClient::learn_nonce() {
-  const Bytes bare = make_message(Method::allocate, Class::request, next_transaction());
-  const auto answer = exchange(bare);
+  const auto answer =
+      exchange(make_message(Method::allocate, Class::request, next_transaction(), always));
   CHECK(answer.has_value());
   credentials.nonce = answer->text(AttributeType::nonce);
   credentials.realm = answer->text(AttributeType::realm);
@@ -304,7 +313,13 @@ Bytes CoreClient::sealed(Method method, const AddAttributes& add) {
     return make_message(method, Class::request, next_transaction(), add);
   }
   if (credentials.nonce.empty()) learn_nonce();
-  return make_request(method, credentials, add, next_transaction());
+  return make_request(
+      method, credentials,
+      [&](stun::MessageBuilder& builder) {
+        if (always) always(builder);
+        if (add) add(builder);
+      },
+      next_transaction());
 }
 
 Received CoreClient::request(Method method, const AddAttributes& add) {

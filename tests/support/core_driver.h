@@ -120,6 +120,11 @@ class CoreDriver {
   std::map<std::string, auth::StoredLimits, std::less<>>
       limits;  // By user; publish_users() afterwards.
   auth::StoredLimits realm_limits;
+  // Realms by ORIGIN, with users (password by name), secrets and limits of their own.
+  std::map<std::string, std::string, std::less<>> origins;
+  std::map<std::string, std::map<std::string, std::string>> other_users;
+  std::map<std::string, std::vector<std::string>> other_secrets;
+  std::map<std::string, auth::StoredLimits> other_limits;
   bool store_unavailable = false;
   bool hold_keys = false;  // FetchKey effects stay unanswered.
 
@@ -194,6 +199,7 @@ class CoreClient {
   CoreDriver& driver;
   turn::ClientRoute route;
   Credentials credentials;
+  AddAttributes always;  // In every request.
 
  private:
   Bytes last_;

@@ -118,8 +118,9 @@ void AuthService::publish(StoreState state) {
 }
 
 void AuthService::answer(const LookupRequest& question) {
-  auto user = question.by_userhash ? store_->find_by_userhash(settings_.realm, question.userhash)
-                                   : store_->find(settings_.realm, question.name);
+  const std::string& realm = question.realm.empty() ? settings_.realm : question.realm;
+  auto user = question.by_userhash ? store_->find_by_userhash(realm, question.userhash)
+                                   : store_->find(realm, question.name);
   count(user);
   deliver_({question.worker, question.ticket, generation_, std::move(user)});
 }

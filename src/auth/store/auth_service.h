@@ -23,6 +23,7 @@ struct LookupRequest {
   std::string name{};   // Empty when by_userhash.
   bool by_userhash = false;
   stun::Sha256Mac userhash{};
+  std::string realm{};  // Empty: that of the settings.
 };
 
 struct LookupAnswer {

@@ -1,5 +1,8 @@
 #include "auth/store/layered_user_store.h"
 
+#include <iterator>
+#include <utility>
+
 namespace turnpike::auth {
 namespace {
 
@@ -11,6 +14,21 @@ Result<UserRecord, LookupError> first_answer(const std::vector<std::unique_ptr<U
     if (answer || answer.error() != LookupError::not_found) return answer;
   }
   return unexpected(LookupError::not_found);
+}
+
+void merge(RealmState& all, RealmState&& one) {
+  all.has_users = all.has_users || one.has_users;
+  all.all_users_have_sha256 = all.all_users_have_sha256 && one.all_users_have_sha256;
+  // The first that says something counts.
+  const auto take_first = [](auto& to, const auto& from) { to = to ? to : from; };
+  take_first(all.limits.max_bps, one.limits.max_bps);
+  take_first(all.limits.user_quota, one.limits.user_quota);
+  take_first(all.limits.total_quota, one.limits.total_quota);
+  // Unlike keys, limits of a name are the database's alone: the configuration has none.
+  all.user_limits.merge(one.user_limits);
+  std::move(one.shared_secrets.begin(), one.shared_secrets.end(),
+            std::back_inserter(all.shared_secrets));
+  std::move(one.peer_rules.begin(), one.peer_rules.end(), std::back_inserter(all.peer_rules));
 }
 
 }  // namespace
@@ -38,19 +56,11 @@ Result<StoreState, LookupError> LayeredUserStore::state(std::string_view realm) 
   for (const auto& layer : layers_) {
     auto one = layer->state(realm);
     if (!one) return one;
-    all.has_users = all.has_users || one->has_users;
-    all.all_users_have_sha256 = all.all_users_have_sha256 && one->all_users_have_sha256;
-    // The first that says something counts.
-    const auto take_first = [](auto& to, const auto& from) { to = to ? to : from; };
-    take_first(all.limits.max_bps, one->limits.max_bps);
-    take_first(all.limits.user_quota, one->limits.user_quota);
-    take_first(all.limits.total_quota, one->limits.total_quota);
-    // Unlike keys, limits of a name are the database's alone: the configuration has none.
-    for (auto& [name, limits] : one->user_limits) all.user_limits.try_emplace(name, limits);
-    for (std::string& secret : one->shared_secrets) {
-      all.shared_secrets.push_back(std::move(secret));
+    all.realm_of_origin.merge(one->realm_of_origin);
+    for (auto& [name, other] : one->other_realms) {
+      merge(all.other_realms[name], std::move(other));
     }
-    all.peer_rules.insert(all.peer_rules.end(), one->peer_rules.begin(), one->peer_rules.end());
+    merge(all, std::move(*one));
   }
   return all;
 }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "auth/origin.h"
 #include "auth/store/schema.h"
 #include "auth/store/user_queries.h"
 #include "base/hex.h"
@@ -76,6 +77,8 @@ std::string_view SqliteSession::sql_of(Query query) const {
       return kRealmOptions;
     case Query::options_of_users:
       return kOptionsOfUsers;
+    case Query::origins:
+      return kListOrigins;
     case Query::has_table:
       return kHasTable;
     case Query::turnpike_user_columns:
@@ -200,23 +203,48 @@ Result<StoreState, DatabaseFailure> SqliteSession::state(std::string_view realm)
   auto transaction = Transaction::begin(connection_, Transaction::Kind::read);
   if (!transaction) return unexpected(transaction.error());
   StoreState state;
+  if (auto own = read_realm(realm, state); !own) return unexpected(own.error());
+  if (auto origins = read_origins(state); !origins) return unexpected(origins.error());
+  for (const auto& [origin, other] : state.realm_of_origin) {
+    if (other == realm) continue;
+    const auto [place, is_new] = state.other_realms.try_emplace(other);
+    if (!is_new) continue;
+    if (auto read = read_realm(other, place->second); !read) return unexpected(read.error());
+  }
+  if (auto ended = transaction->commit(); !ended) return unexpected(ended.error());
+  return state;
+}
+
+Result<void, DatabaseFailure> SqliteSession::read_realm(std::string_view realm, RealmState& state) {
   const auto has_users = any_row(Query::has_users, realm);
   if (!has_users) return unexpected(has_users.error());
   const auto one_lacks_sha256 = any_row(Query::has_user_without_sha256, realm);
   if (!one_lacks_sha256) return unexpected(one_lacks_sha256.error());
-  auto read = each_row(Query::secrets_of_realm, {realm},
-                       [&](const Rows& rows) { state.shared_secrets.emplace_back(rows.text(0)); });
-  if (!read) return unexpected(read.error());
-  if (auto rules = read_rules(realm, state); !rules) return unexpected(rules.error());
-  if (auto limits = read_limits(realm, state); !limits) return unexpected(limits.error());
-  if (auto ended = transaction->commit(); !ended) return unexpected(ended.error());
   state.has_users = *has_users;
   state.all_users_have_sha256 = !*one_lacks_sha256;
-  return state;
+  auto read = each_row(Query::secrets_of_realm, {realm},
+                       [&](const Rows& rows) { state.shared_secrets.emplace_back(rows.text(0)); });
+  if (!read) return read;
+  if (auto rules = read_rules(realm, state); !rules) return rules;
+  return read_limits(realm, state);
+}
+
+Result<void, DatabaseFailure> SqliteSession::read_origins(StoreState& state) {
+  return each_row_of("turn_origin_to_realm", Query::origins, {}, [&](const Rows& rows) {
+    const auto origin = canonical_origin(rows.text(0));
+    const std::string_view realm = rows.text(1);
+    const bool is_realm = !realm.empty() && realm.size() <= kMaxRealmSize &&
+                          realm.find('\0') == std::string_view::npos;
+    if (origin && is_realm) {
+      state.realm_of_origin.insert_or_assign(*origin, realm);
+    } else {
+      log_warning("origin_not_understood", {{"origin", rows.text(0)}, {"realm", realm}});
+    }
+  });
 }
 
 // Peer rules and options are an addition: a file made by hand may lack their tables.
-Result<void, DatabaseFailure> SqliteSession::read_rules(std::string_view realm, StoreState& state) {
+Result<void, DatabaseFailure> SqliteSession::read_rules(std::string_view realm, RealmState& state) {
   using Action = StoredPeerRule::Action;
   for (const auto& [list, action] :
        {std::pair(PeerList::allowed, Action::allow), std::pair(PeerList::denied, Action::deny)}) {
@@ -231,7 +259,7 @@ Result<void, DatabaseFailure> SqliteSession::read_rules(std::string_view realm, 
 }
 
 Result<void, DatabaseFailure> SqliteSession::read_limits(std::string_view realm,
-                                                         StoreState& state) {
+                                                         RealmState& state) {
   auto of_realm =
       each_row_of("turn_realm_option", Query::realm_options, {realm},
                   [&](const Rows& rows) { take_limit(rows.text(0), rows.text(1), state.limits); });

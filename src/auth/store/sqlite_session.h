@@ -66,6 +66,7 @@ class SqliteSession {
     denied_peers,
     realm_options,
     options_of_users,
+    origins,
     has_table,
     turnpike_user_columns,
     data_version,
@@ -87,8 +88,10 @@ class SqliteSession {
                            std::initializer_list<std::string_view> values,
                            const std::function<void(const Rows&)>& visit);
   Answer<void> look_for_turnpike_user();
-  Answer<void> read_rules(std::string_view realm, StoreState& state);
-  Answer<void> read_limits(std::string_view realm, StoreState& state);
+  Answer<void> read_realm(std::string_view realm, RealmState& state);
+  Answer<void> read_rules(std::string_view realm, RealmState& state);
+  Answer<void> read_limits(std::string_view realm, RealmState& state);
+  Answer<void> read_origins(StoreState& state);
   Answer<bool> any_row(Query query, std::string_view realm);
   Answer<std::optional<std::string>> name_from_table(std::string_view realm,
                                                      const stun::Sha256Mac& userhash);

@@ -104,7 +104,13 @@ class UserDatabase {
   Result<PutResult, DatabaseFailure> put_realm_option(std::string_view realm,
                                                       const StoredOption& option);
   Result<bool, DatabaseFailure> remove_realm_option(std::string_view realm, std::string_view name);
+  // Of all options; how many there were.
+  Result<uint64_t, DatabaseFailure> remove_realm_options(std::string_view realm);
+  // Origins are stored in their canonical form (auth/origin.h).
   Result<std::vector<OriginRow>, DatabaseFailure> origins();
+  Result<PutResult, DatabaseFailure> put_origin(std::string_view origin, std::string_view realm);
+  // Whichever way it is written there.
+  Result<bool, DatabaseFailure> remove_origin(std::string_view origin);
   // Rows of a table of ours; nothing when there is no such table.
   Result<std::optional<uint64_t>, DatabaseFailure> row_count(std::string_view table);
 

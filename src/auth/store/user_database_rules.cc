@@ -1,4 +1,5 @@
 // Peer rules, options of realms and origins in the user database.
+#include "auth/origin.h"
 #include "auth/store/schema.h"
 #include "auth/store/user_database.h"
 #include "auth/store/user_queries.h"
@@ -86,6 +87,38 @@ Result<PutResult, DatabaseFailure> UserDatabase::put_realm_option(std::string_vi
 Result<bool, DatabaseFailure> UserDatabase::remove_realm_option(std::string_view realm,
                                                                 std::string_view name) {
   if (auto removed = connection_.execute(kRemoveRealmOption, {realm, name}); !removed) {
+    return unexpected(removed.error());
+  }
+  return connection_.changed_rows() > 0;
+}
+
+Result<uint64_t, DatabaseFailure> UserDatabase::remove_realm_options(std::string_view realm) {
+  if (auto removed = connection_.execute(kRemoveRealmOptions, {realm}); !removed) {
+    return unexpected(removed.error());
+  }
+  return static_cast<uint64_t>(connection_.changed_rows());
+}
+
+Result<PutResult, DatabaseFailure> UserDatabase::put_origin(std::string_view origin,
+                                                            std::string_view realm) {
+  const std::string canonical = canonical_origin(origin).value_or(std::string(origin));
+  auto transaction = Transaction::begin(connection_, Transaction::Kind::write);
+  if (!transaction) return unexpected(transaction.error());
+  const auto same = exists(kOriginLeadsTo, {canonical, realm});
+  if (!same) return unexpected(same.error());
+  if (*same) return PutResult::unchanged;
+  const auto known = exists(kOriginExists, {canonical});
+  if (!known) return unexpected(known.error());
+  if (auto put = connection_.execute(kPutOrigin, {canonical, realm}); !put) {
+    return unexpected(put.error());
+  }
+  if (auto done = transaction->commit(); !done) return unexpected(done.error());
+  return *known ? PutResult::replaced : PutResult::added;
+}
+
+Result<bool, DatabaseFailure> UserDatabase::remove_origin(std::string_view origin) {
+  const std::string canonical = canonical_origin(origin).value_or(std::string(origin));
+  if (auto removed = connection_.execute(kRemoveOrigin, {origin, canonical}); !removed) {
     return unexpected(removed.error());
   }
   return connection_.changed_rows() > 0;

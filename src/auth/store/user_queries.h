@@ -115,6 +115,14 @@ constexpr std::string_view kRemoveAllowedPeer =
     "delete from allowed_peer_ip where realm = ?1 and ip_range = ?2";
 constexpr std::string_view kRemoveDeniedPeer =
     "delete from denied_peer_ip where realm = ?1 and ip_range = ?2";
+constexpr std::string_view kRemoveRealmOptions = "delete from turn_realm_option where realm = ?1";
+constexpr std::string_view kOriginExists = "select 1 from turn_origin_to_realm where origin = ?1";
+constexpr std::string_view kOriginLeadsTo =
+    "select 1 from turn_origin_to_realm where origin = ?1 and realm = ?2";
+constexpr std::string_view kPutOrigin =
+    "insert or replace into turn_origin_to_realm (origin, realm) values (?1, ?2)";
+constexpr std::string_view kRemoveOrigin =
+    "delete from turn_origin_to_realm where origin in (?1, ?2)";
 constexpr std::string_view kListRealmOptions =
     "select realm, opt, value from turn_realm_option order by realm, opt";
 constexpr std::string_view kListOrigins =

@@ -13,18 +13,18 @@ KeyCache::Answer record(const std::string& name) {
 }
 
 std::string name_of(size_t i) {
-  return KeyCache::key_of("user" + std::to_string(i));
+  return KeyCache::key_of("realm", "user" + std::to_string(i));
 }
 
 TEST(KeyCache, KnowsNobodyAtFirst) {
   KeyCache cache(4, kLifetime, {1, 2});
-  EXPECT_EQ(cache.find(KeyCache::key_of("alice"), kStart), nullptr);
+  EXPECT_EQ(cache.find(KeyCache::key_of("realm", "alice"), kStart), nullptr);
 }
 
 TEST(KeyCache, RemembersAUser) {
   KeyCache cache(4, kLifetime, {1, 2});
-  cache.put(KeyCache::key_of("alice"), record("alice"), kStart);
-  const KeyCache::Answer* found = cache.find(KeyCache::key_of("alice"), kStart);
+  cache.put(KeyCache::key_of("realm", "alice"), record("alice"), kStart);
+  const KeyCache::Answer* found = cache.find(KeyCache::key_of("realm", "alice"), kStart);
   ASSERT_NE(found, nullptr);
   ASSERT_TRUE(found->has_value());
   EXPECT_EQ((*found)->name, "alice");
@@ -32,17 +32,18 @@ TEST(KeyCache, RemembersAUser) {
 
 TEST(KeyCache, RemembersThatAUserIsUnknown) {
   KeyCache cache(4, kLifetime, {1, 2});
-  cache.put(KeyCache::key_of("eve"), unexpected(LookupError::not_found), kStart);
-  const KeyCache::Answer* found = cache.find(KeyCache::key_of("eve"), kStart);
+  cache.put(KeyCache::key_of("realm", "eve"), unexpected(LookupError::not_found), kStart);
+  const KeyCache::Answer* found = cache.find(KeyCache::key_of("realm", "eve"), kStart);
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->error(), LookupError::not_found);
 }
 
 TEST(KeyCache, ForgetsWhenTheLifetimeIsOver) {
   KeyCache cache(4, kLifetime, {1, 2});
-  cache.put(KeyCache::key_of("alice"), record("alice"), kStart);
-  EXPECT_NE(cache.find(KeyCache::key_of("alice"), kStart + kLifetime - Duration(1)), nullptr);
-  EXPECT_EQ(cache.find(KeyCache::key_of("alice"), kStart + kLifetime), nullptr);
+  cache.put(KeyCache::key_of("realm", "alice"), record("alice"), kStart);
+  EXPECT_NE(cache.find(KeyCache::key_of("realm", "alice"), kStart + kLifetime - Duration(1)),
+            nullptr);
+  EXPECT_EQ(cache.find(KeyCache::key_of("realm", "alice"), kStart + kLifetime), nullptr);
 }
 
 TEST(KeyCache, DoesNotLiveLongerByBeingAskedFor) {
@@ -56,16 +57,16 @@ TEST(KeyCache, DoesNotLiveLongerByBeingAskedFor) {
 // A store that can't answer is asked again soon, or one locked moment would last for minutes.
 TEST(KeyCache, ForgetsThatTheStoreWasUnavailableWithinSeconds) {
   KeyCache cache(4, kLifetime, {1, 2});
-  cache.put(KeyCache::key_of("alice"), unexpected(LookupError::unavailable), kStart);
-  EXPECT_NE(cache.find(KeyCache::key_of("alice"), kStart), nullptr);
-  EXPECT_EQ(cache.find(KeyCache::key_of("alice"), kStart + seconds(2)), nullptr);
+  cache.put(KeyCache::key_of("realm", "alice"), unexpected(LookupError::unavailable), kStart);
+  EXPECT_NE(cache.find(KeyCache::key_of("realm", "alice"), kStart), nullptr);
+  EXPECT_EQ(cache.find(KeyCache::key_of("realm", "alice"), kStart + seconds(2)), nullptr);
 }
 
 TEST(KeyCache, ReplacesAnAnswer) {
   KeyCache cache(4, kLifetime, {1, 2});
-  cache.put(KeyCache::key_of("alice"), unexpected(LookupError::not_found), kStart);
-  cache.put(KeyCache::key_of("alice"), record("alice"), kStart);
-  const KeyCache::Answer* found = cache.find(KeyCache::key_of("alice"), kStart);
+  cache.put(KeyCache::key_of("realm", "alice"), unexpected(LookupError::not_found), kStart);
+  cache.put(KeyCache::key_of("realm", "alice"), record("alice"), kStart);
+  const KeyCache::Answer* found = cache.find(KeyCache::key_of("realm", "alice"), kStart);
   ASSERT_NE(found, nullptr);
   EXPECT_TRUE(found->has_value());
   EXPECT_EQ(cache.size(), 1U);
@@ -92,10 +93,10 @@ TEST(KeyCache, NeverHoldsMoreThanTwiceItsGeneration) {
 
 TEST(KeyCache, KeepsWhoIsAskedForWhileStrangersPassBy) {
   KeyCache cache(8, kLifetime, {1, 2});
-  cache.put(KeyCache::key_of("alice"), record("alice"), kStart);
+  cache.put(KeyCache::key_of("realm", "alice"), record("alice"), kStart);
   for (size_t i = 0; i < 1000; ++i) {
     cache.put(name_of(i), unexpected(LookupError::not_found), kStart);
-    ASSERT_NE(cache.find(KeyCache::key_of("alice"), kStart), nullptr) << i;
+    ASSERT_NE(cache.find(KeyCache::key_of("realm", "alice"), kStart), nullptr) << i;
   }
 }
 
@@ -110,7 +111,7 @@ TEST(KeyCache, IsEmptyAfterClear) {
 TEST(KeyCache, TellsANameFromTheHashOfOne) {
   const stun::Sha256Mac hash = stun::userhash("alice", "realm");
   const std::string as_name(hash.begin(), hash.end());
-  EXPECT_NE(KeyCache::key_of(hash), KeyCache::key_of(as_name));
+  EXPECT_NE(KeyCache::key_of("realm", hash), KeyCache::key_of("realm", as_name));
 }
 
 }  // namespace

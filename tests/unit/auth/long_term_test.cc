@@ -28,8 +28,8 @@ class LongTermTest : public ::testing::Test {
 
   void know(const std::string& name, std::string_view password) {
     const UserRecord record{name, UserKeys::from_password(name, "turnpike", password)};
-    cache_.put(KeyCache::key_of(name), record, now_.mono);
-    cache_.put(KeyCache::key_of(stun::userhash(name, "turnpike")), record, now_.mono);
+    cache_.put(KeyCache::key_of("turnpike", name), record, now_.mono);
+    cache_.put(KeyCache::key_of("turnpike", stun::userhash(name, "turnpike")), record, now_.mono);
   }
 
   [[nodiscard]] std::string nonce() const { return nonce(policy_.offered); }
@@ -194,7 +194,7 @@ TEST_F(LongTermTest, ChallengesAnotherRealm) {
 }
 
 TEST_F(LongTermTest, TellsTheSameOfAnUnknownUserAndOfAWrongPassword) {
-  cache_.put(KeyCache::key_of("nobody"), unexpected(LookupError::not_found), now_.mono);
+  cache_.put(KeyCache::key_of("turnpike", "nobody"), unexpected(LookupError::not_found), now_.mono);
   const auto as = [&](std::string_view name, std::string_view password) {
     return told(message([&](MessageBuilder& b) {
       add_names(b, name);
@@ -244,7 +244,7 @@ TEST_F(LongTermTest, AsksTheStoreForAUserItHasNotHeardOf) {
   });
   const Verdict verdict = check(bytes);
   ASSERT_TRUE(std::holds_alternative<NeedsKey>(verdict));
-  EXPECT_EQ(std::get<NeedsKey>(verdict).cache_key, KeyCache::key_of("carol"));
+  EXPECT_EQ(std::get<NeedsKey>(verdict).cache_key, KeyCache::key_of("turnpike", "carol"));
   know("carol", "secret");
   EXPECT_EQ(told(bytes), "carol");
 }
@@ -346,7 +346,7 @@ TEST_F(LongTermTest, DoesNotTakeSha256OfAUserWhoHasOnlyTheMd5Key) {
   UserRecord record{"alice", UserKeys::from_password("alice", "turnpike", "secret")};
   record.keys.has_sha256 = false;
   record.keys.sha256 = {};
-  cache_.put(KeyCache::key_of("alice"), record, now_.mono);
+  cache_.put(KeyCache::key_of("turnpike", "alice"), record, now_.mono);
   for (const Sha256Key& key : {sha256_key(), Sha256Key{}}) {
     const Bytes bytes = message([&](MessageBuilder& b) {
       add_names(b);
@@ -479,9 +479,10 @@ class StoreDownTest : public LongTermTest {
  protected:
   StoreDownTest() {
     for (const std::string_view name : {"alice", "carol"}) {
-      cache_.put(KeyCache::key_of(name), unexpected(LookupError::unavailable), now_.mono);
+      cache_.put(KeyCache::key_of("turnpike", name), unexpected(LookupError::unavailable),
+                 now_.mono);
     }
-    cache_.put(KeyCache::key_of(stun::userhash("alice", "turnpike")),
+    cache_.put(KeyCache::key_of("turnpike", stun::userhash("alice", "turnpike")),
                unexpected(LookupError::unavailable), now_.mono);
   }
   Bytes request_of(std::string_view name, std::string_view password) {
@@ -491,7 +492,7 @@ class StoreDownTest : public LongTermTest {
     });
   }
   const UserKeys keys_ = UserKeys::from_password("alice", "turnpike", "secret");
-  const KnownOwner owner_{Proof::stored_key, "alice", keys_};
+  const KnownOwner owner_{Proof::stored_key, "turnpike", "alice", keys_};
 };
 
 TEST_F(StoreDownTest, TellsAServerErrorToNewcomers) {
@@ -519,7 +520,7 @@ TEST_F(StoreDownTest, DoesNotGoOnForAnybodyElse) {
 
 // The owner's remembered keys are for a store that can't answer, not for one that says no.
 TEST_F(StoreDownTest, DoesNotTrustTheOwnerAgainstTheStore) {
-  cache_.put(KeyCache::key_of("alice"), unexpected(LookupError::not_found), now_.mono);
+  cache_.put(KeyCache::key_of("turnpike", "alice"), unexpected(LookupError::not_found), now_.mono);
   EXPECT_EQ(told(check(request_of("alice", "secret"), &owner_)), "401 wrong");
 }
 

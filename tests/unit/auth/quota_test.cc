@@ -18,72 +18,89 @@ TEST(QuotaLedger, HasNoLimitUnlessItIsGivenOne) {
   QuotaLedger ledger;
   std::vector<QuotaLease> leases;
   for (int i = 0; i < 1000; ++i) {
-    leases.push_back(ledger.take("alice", kNone));
+    leases.push_back(ledger.take("r", "alice", kNone));
     ASSERT_TRUE(leases.back());
   }
   EXPECT_EQ(ledger.total(), 1000U);
-  EXPECT_EQ(ledger.held_by("alice"), 1000U);
+  EXPECT_EQ(ledger.held_by("r", "alice"), 1000U);
 }
 
 TEST(QuotaLedger, AdmitsExactlyTheUsersLimit) {
   QuotaLedger ledger;
   const QuotaLimits limits = {2, 0};
-  const QuotaLease first = ledger.take("alice", limits);
-  const QuotaLease second = ledger.take("alice", limits);
+  const QuotaLease first = ledger.take("r", "alice", limits);
+  const QuotaLease second = ledger.take("r", "alice", limits);
   EXPECT_TRUE(first && second);
-  EXPECT_FALSE(ledger.take("alice", limits));
+  EXPECT_FALSE(ledger.take("r", "alice", limits));
   EXPECT_EQ(ledger.total(), 2U);
 }
 
 TEST(QuotaLedger, CountsEachUserAlone) {
   QuotaLedger ledger;
   const QuotaLimits limits = {1, 0};
-  const QuotaLease alice = ledger.take("alice", limits);
-  const QuotaLease bob = ledger.take("bob", limits);
+  const QuotaLease alice = ledger.take("r", "alice", limits);
+  const QuotaLease bob = ledger.take("r", "bob", limits);
   EXPECT_TRUE(alice && bob);
 }
 
 TEST(QuotaLedger, AdmitsExactlyTheTotal) {
   QuotaLedger ledger;
   const QuotaLimits limits = {0, 2};
-  const QuotaLease alice = ledger.take("alice", limits);
-  const QuotaLease bob = ledger.take("bob", limits);
+  const QuotaLease alice = ledger.take("r", "alice", limits);
+  const QuotaLease bob = ledger.take("r", "bob", limits);
   EXPECT_TRUE(alice && bob);
-  EXPECT_FALSE(ledger.take("carol", limits));
-  EXPECT_EQ(ledger.held_by("carol"), 0U);
+  EXPECT_FALSE(ledger.take("r", "carol", limits));
+  EXPECT_EQ(ledger.held_by("r", "carol"), 0U);
 }
 
 TEST(QuotaLease, GivesItsPlaceBackWhenItGoes) {
   QuotaLedger ledger;
   const QuotaLimits limits = {1, 1};
-  { const QuotaLease lease = ledger.take("alice", limits); }
+  { const QuotaLease lease = ledger.take("r", "alice", limits); }
   EXPECT_EQ(ledger.total(), 0U);
-  EXPECT_EQ(ledger.held_by("alice"), 0U);
-  EXPECT_TRUE(ledger.take("alice", limits));
+  EXPECT_EQ(ledger.held_by("r", "alice"), 0U);
+  EXPECT_TRUE(ledger.take("r", "alice", limits));
 }
 
 TEST(QuotaLease, TakesItsPlaceAlongWhenItMoves) {
   QuotaLedger ledger;
-  QuotaLease first = ledger.take("alice", kNone);
+  QuotaLease first = ledger.take("r", "alice", kNone);
   QuotaLease second = std::move(first);
   first.reset();
   EXPECT_EQ(ledger.total(), 1U);
-  QuotaLease other = ledger.take("bob", kNone);
+  QuotaLease other = ledger.take("r", "bob", kNone);
   other = std::move(second);
-  EXPECT_EQ(ledger.held_by("bob"), 0U);
-  EXPECT_EQ(ledger.held_by("alice"), 1U);
+  EXPECT_EQ(ledger.held_by("r", "bob"), 0U);
+  EXPECT_EQ(ledger.held_by("r", "alice"), 1U);
   other.reset();
   other.reset();
   EXPECT_EQ(ledger.total(), 0U);
+}
+
+TEST(QuotaLedger, CountsEachRealmAlone) {
+  QuotaLedger ledger;
+  const QuotaLimits limits = {.per_user = 1, .total = 2};
+  auto first = ledger.take("r", "alice", limits);
+  auto second = ledger.take("r", "bob", limits);
+  EXPECT_FALSE(ledger.take("r", "carol", limits));
+  auto third = ledger.take("s", "alice", limits);
+  EXPECT_TRUE(third);
+  EXPECT_FALSE(ledger.take("s", "alice", limits));
+  EXPECT_EQ(ledger.total(), 3U);
+  EXPECT_EQ(ledger.held_by("s", "alice"), 1U);
+  first.reset();
+  third.reset();
+  EXPECT_EQ(ledger.held_by("s", "alice"), 0U);
+  EXPECT_EQ(ledger.total(), 1U);
 }
 
 TEST(QuotaLedger, ForgetsAUserWhoHoldsNothing) {
   QuotaLedger ledger;
   // What a refused user leaves behind would otherwise grow with every name that is tried.
   const QuotaLimits none_left = {0, 1};
-  const QuotaLease held = ledger.take("alice", none_left);
-  EXPECT_FALSE(ledger.take("bob", none_left));
-  EXPECT_EQ(ledger.held_by("bob"), 0U);
+  const QuotaLease held = ledger.take("r", "alice", none_left);
+  EXPECT_FALSE(ledger.take("r", "bob", none_left));
+  EXPECT_EQ(ledger.held_by("r", "bob"), 0U);
 }
 
 TEST(QuotaLedger, AdmitsExactlyTheLimitToManyThreads) {
@@ -95,7 +112,7 @@ TEST(QuotaLedger, AdmitsExactlyTheLimitToManyThreads) {
   for (std::vector<QuotaLease>& leases : kept) {
     threads.emplace_back([&] {
       for (int i = 0; i < 1000; ++i) {
-        QuotaLease lease = ledger.take("alice", {kLimit, 0});
+        QuotaLease lease = ledger.take("r", "alice", {kLimit, 0});
         if (!lease) continue;
         admitted.fetch_add(1);
         leases.push_back(std::move(lease));
@@ -121,7 +138,7 @@ TEST(QuotaLedger, AdmitsExactlyTheLimitToEightAtOnceAThousandTimes) {
     threads.emplace_back([&, i] {
       for (int round = 0; round < kRounds; ++round) {
         begin.arrive_and_wait();
-        leases[i] = ledger.take("user" + std::to_string(i % 2), {4, kLimit});
+        leases[i] = ledger.take("r", "user" + std::to_string(i % 2), {4, kLimit});
         end.arrive_and_wait();
       }
     });
@@ -147,15 +164,15 @@ TEST(QuotaLedger, IsEmptyAfterManyThreadsTookAndGaveBack) {
     threads.emplace_back([&, t] {
       const std::string own = "user" + std::to_string(t % 2);
       for (int i = 0; i < 2000; ++i) {
-        const QuotaLease shared = ledger.take("shared", {3, 0});
-        const QuotaLease lease = ledger.take(own, {0, 5});
+        const QuotaLease shared = ledger.take("r", "shared", {3, 0});
+        const QuotaLease lease = ledger.take("r", own, {0, 5});
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(ledger.total(), 0U);
-  EXPECT_EQ(ledger.held_by("shared"), 0U);
-  EXPECT_EQ(ledger.held_by("user0"), 0U);
+  EXPECT_EQ(ledger.held_by("r", "shared"), 0U);
+  EXPECT_EQ(ledger.held_by("r", "user0"), 0U);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ class AuthServiceTest : public testing::Test {
 };
 
 TEST_F(AuthServiceTest, TellsTheStateAtTheStart) {
-  fake_->set_state({.has_users = true, .shared_secrets = {"s"}});
+  fake_->set_state({{.has_users = true, .shared_secrets = {"s"}}});
   start_without_polls();
   const auto state = states_.take();
   ASSERT_TRUE(state.has_value());
@@ -215,7 +215,7 @@ TEST(AuthService, FindsAUserAddedToTheDatabaseAMomentAgo) {
 TEST_F(AuthServiceTest, LooksForChangesWhenItIsTold) {
   start_without_polls();
   ASSERT_TRUE(states_.take().has_value());
-  fake_->set_state({.has_users = true, .shared_secrets = {"new"}});
+  fake_->set_state({{.has_users = true, .shared_secrets = {"new"}}});
   fake_->set_changed();
   ASSERT_TRUE(service_->look_now(seconds(20)));
   // What was found has been told by then.

@@ -319,6 +319,42 @@ TEST_F(SqliteStore, TellsTheLimitsOfAUserAsSoonAsThereAreSome) {
   EXPECT_EQ(limits["alice"].user_quota, 3U);
 }
 
+TEST_F(SqliteStore, TellsRealmsByOriginWithAllThatBelongsToThem) {
+  make_coturn_database(path_);
+  run_sql(path_,
+          "insert into turn_origin_to_realm values ('http://O.example', 'north'),"
+          " ('https://p.example:443', 'north'), ('https://own.example', 'r'), ('https://x', ''),"
+          " ('', 'north');"
+          "insert into turn_secret values ('north', 'ice');"
+          "insert into turn_realm_option values ('north', 'max-bps', '5');"
+          "insert into denied_peer_ip values ('north', '10.0.0.1'), ('', '10.0.0.2')");
+  put_user(path_, "north", "nora", "snow");
+  SqliteUserStore store = open();
+  const auto state = store.state("r");
+  ASSERT_TRUE(state.has_value());
+  const std::map<std::string, std::string, std::less<>> origins = {
+      {"http://o.example:80", "north"},
+      {"https://p.example:443", "north"},
+      {"https://own.example:443", "r"}};
+  EXPECT_EQ(state->realm_of_origin, origins);
+  ASSERT_EQ(state->other_realms.size(), 1U);
+  const RealmState& north = state->other_realms.at("north");
+  EXPECT_TRUE(north.has_users);
+  EXPECT_EQ(north.shared_secrets, std::vector<std::string>{"ice"});
+  EXPECT_EQ(north.limits.max_bps, 5U);
+  ASSERT_EQ(north.peer_rules.size(), 2U);
+  EXPECT_TRUE(state->shared_secrets.empty());
+  EXPECT_EQ(state->peer_rules.size(), 1U);
+}
+
+TEST_F(SqliteStore, ADatabaseWithoutATableOfOriginsHasNone) {
+  make_coturn_database(path_);
+  run_sql(path_, "drop table turn_origin_to_realm");
+  const auto state = open().state("r");
+  ASSERT_TRUE(state.has_value());
+  EXPECT_TRUE(state->realm_of_origin.empty());
+}
+
 // A table that cannot be read is not one that has no rows: its rules might deny.
 TEST_F(SqliteStore, IsUnavailableWhileATableOfRulesHasOtherColumns) {
   make_coturn_database(path_);

@@ -160,7 +160,7 @@ TEST_F(MetricsSourceTest, TellsUsersOnlyWhenTheyAreCounted) {
   auth::QuotaLedger ledger;
   UserTraffic users(1);
   turn::Allocation allocation;
-  allocation.quota = ledger.take("ann", {});
+  allocation.quota = ledger.take("r", "ann", {});
   allocation.to_client.add(9);
   users.book(0, allocation, Instant());
   setup_.users = &users;

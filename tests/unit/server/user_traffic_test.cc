@@ -12,7 +12,7 @@ class UserTrafficTest : public ::testing::Test {
  protected:
   std::unique_ptr<turn::Allocation> session(std::string_view user) {
     auto allocation = std::make_unique<turn::Allocation>();
-    allocation->quota = ledger_.take(user, kNoLimits);
+    allocation->quota = ledger_.take("r", user, kNoLimits);
     return allocation;
   }
   void close(uint32_t worker, const turn::Allocation& allocation, Instant now) {

@@ -317,7 +317,7 @@ TEST(Kill, EndsTheAllocationsOfOneUser) {
   EXPECT_EQ(std::get<AllocationClosed>(core.out.effects[0]).reason, CloseReason::killed);
   EXPECT_EQ(core.server->allocations(), 1U);
   EXPECT_EQ(core.ports.open_leases(), 1U);
-  EXPECT_EQ(core.quota.held_by("alice"), 0U);
+  EXPECT_EQ(core.quota.held_by(core.settings.realm, "alice"), 0U);
 }
 
 TEST(Kill, EndsAll) {
