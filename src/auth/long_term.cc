@@ -99,6 +99,54 @@ std::optional<Identity> try_shared_secrets(const LongTermPolicy& policy, std::st
   return {};
 }
 
+// RFC 7635: who shows a token shows that he has its key by the integrity of the message.
+Verdict check_token(std::string_view realm, std::string_view kid, const AccessToken& token,
+                    const Integrity& integrity, const MessageView& message, WallTime now) {
+  if (!token.is_good_at(now)) return kWrong;
+  if (!stun::verify_integrity(message, integrity.kind, token.mac_key())) return kWrong;
+  Identity who;
+  who.proof = Proof::access_token;
+  who.realm = realm;
+  who.name = kid;
+  who.quota_name = kid;
+  who.token = token;
+  who.integrity = integrity.kind;
+  who.covered = integrity.covered;
+  return who;
+}
+
+// A message with an ACCESS-TOKEN is about that and nothing else.
+Verdict check_sealed_token(const LongTermPolicy& policy, std::optional<ByteView> kid,
+                           ByteView sealed, const Integrity& integrity, const MessageView& message,
+                           WallTime now) {
+  if (!kid) return Refused{ErrorCode::bad_request};
+  if (policy.token_keys == nullptr) return kWrong;
+  const auto key = policy.token_keys->find(as_text(*kid));
+  if (key == policy.token_keys->end()) return kWrong;
+  if (!key->second.is_good_at(now) || !key->second.is_for(policy.realm)) return kWrong;
+  const auto token = open_access_token(key->second, policy.token_server_name, sealed);
+  if (!token) return kWrong;
+  const bool is_short =
+      !stun::verify_integrity(message, integrity.kind, token->mac_key()) &&
+      stun::verify_integrity(message, integrity.kind, token->with_short_key().mac_key());
+  return check_token(policy.realm, key->first, is_short ? token->with_short_key() : *token,
+                     integrity, message, now);
+}
+
+// The keys of any other owner are empty, and an empty key is known to everybody.
+bool has_stored_keys(Proof proof) {
+  return proof == Proof::stored_key || proof == Proof::shared_secret;
+}
+
+// Whether the message is of the owner of a session that a token has begun, and comes without one.
+bool speaks_for_token(const KnownOwner* owner, const LongTermPolicy& policy,
+                      std::optional<ByteView> kid, const Integrity& integrity,
+                      const MessageView& message) {
+  return owner != nullptr && owner->proof == Proof::access_token && owner->token != nullptr &&
+         owner->realm == policy.realm && kid && as_text(*kid) == owner->name &&
+         stun::verify_integrity(message, integrity.kind, owner->token->mac_key());
+}
+
 }  // namespace
 
 Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message,
@@ -122,6 +170,15 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   const auto checked = mint_.check(*nonce, client, now.wall);
   if (checked.state != NonceMint::State::fresh) return Challenged{ErrorCode::stale_nonce, false};
   if (as_text(*realm) != policy.realm) return kWrong;
+
+  if (!policy.token_server_name.empty()) {
+    if (const auto sealed = covered.find(AttributeType::access_token)) {
+      return check_sealed_token(policy, username, *sealed, *integrity, message, now.wall);
+    }
+    if (speaks_for_token(owner, policy, username, *integrity, message)) {
+      return check_token(policy.realm, owner->name, *owner->token, *integrity, message, now.wall);
+    }
+  }
 
   const auto algorithm = choose_algorithm(covered, checked.features.password_algorithms);
   if (!algorithm) return Refused{ErrorCode::bad_request};
@@ -149,7 +206,8 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   }
   if (answer->error() == LookupError::not_found) return kWrong;
 
-  const bool is_owner = owner != nullptr && owner->realm == policy.realm &&
+  const bool is_owner = owner != nullptr && has_stored_keys(owner->proof) &&
+                        owner->realm == policy.realm &&
                         (username ? owner->name == needed.name
                                   : stun::userhash(owner->name, policy.realm) == needed.userhash);
   if (is_owner && attempt.fits(owner->keys)) {

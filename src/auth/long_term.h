@@ -2,10 +2,13 @@
 // function of a message, the time and what is known of users.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "auth/access_token.h"
 #include "auth/credentials.h"
 #include "auth/key_cache.h"
 #include "auth/nonce.h"
@@ -21,6 +24,10 @@ struct LongTermPolicy {
   char separator = ':';
   bool has_stored_users = true;  // False saves the question to the store.
   SecurityFeatures offered;
+  // RFC 7635: the name that tokens are sealed for; empty: none are taken.
+  std::string token_server_name;
+  // By kid; nullptr: there are none. Outlives the policy.
+  const std::map<std::string, AccessTokenKey, std::less<>>* token_keys = nullptr;
 
   // What PASSWORD-ALGORITHMS says when the feature is offered, preferred first.
   static constexpr std::array kAlgorithms = {stun::PasswordAlgorithm::sha256,
@@ -32,6 +39,7 @@ enum class Proof : uint8_t {
   nothing,        // The server asks for nothing.
   stored_key,     // Of a user of the store.
   shared_secret,  // A time-limited password made with it.
+  access_token,   // Of somebody else's giving (RFC 7635); the name is that of the key, the kid.
 };
 
 // Who sent a request, and how its answer is to be sealed.
@@ -41,12 +49,13 @@ struct Identity {
   std::string name;
   std::string quota_name;  // `name` without a time limit's timestamp.
   UserKeys keys;
+  std::optional<AccessToken> token;  // Of Proof::access_token, and its key instead of `keys`.
   stun::PasswordAlgorithm algorithm = stun::PasswordAlgorithm::md5;
   stun::IntegrityKind integrity = stun::IntegrityKind::sha1;
   bool expired = false;  // A time-limited name whose time is over, but with the right password.
   size_t covered = 0;    // Attributes from this offset on are not covered by the integrity.
 
-  [[nodiscard]] ByteView key() const { return keys.of(algorithm); }
+  [[nodiscard]] ByteView key() const { return token ? token->mac_key() : keys.of(algorithm); }
 };
 
 // Challenged: an answer with REALM, NONCE and, if offered, PASSWORD-ALGORITHMS.
@@ -68,12 +77,14 @@ struct NeedsKey {
 using Verdict = std::variant<Identity, Challenged, Refused, NeedsKey>;
 
 // The owner of the allocation that the message is about, if there is one: while the store can't
-// answer, the keys that made the allocation go on being good for it.
+// answer, the keys that made the allocation go on being good for it. A token made it, if at all,
+// for its requests without one: RFC 7635 wants it in Allocate and Refresh only.
 struct KnownOwner {
   Proof proof;  // Not `nothing`: who had nothing to show has no keys.
   std::string_view realm;
   std::string_view name;
   const UserKeys& keys;
+  const AccessToken* token = nullptr;  // Of Proof::access_token, and none of any other.
 };
 
 class LongTerm {

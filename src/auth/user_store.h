@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/access_token.h"
 #include "auth/credentials.h"
 #include "base/result.h"
 
@@ -62,6 +63,8 @@ struct StoreState : RealmState {
   std::map<std::string, RealmState, std::less<>> other_realms{};
   // By canonical origin (origin.h); each leads to the own realm or to one of the others.
   std::map<std::string, std::string, std::less<>> realm_of_origin{};
+  // Of third-party authorization, by the name that clients give (kid).
+  std::map<std::string, AccessTokenKey, std::less<>> token_keys{};
 
   friend bool operator==(const StoreState&, const StoreState&) = default;
 };

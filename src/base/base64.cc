@@ -52,4 +52,23 @@ std::optional<std::array<uint8_t, 3>> base64_decode_group(std::span<const uint8_
                                 static_cast<uint8_t>(group)};
 }
 
+std::optional<std::vector<uint8_t>> base64_decode(std::string_view text) {
+  if (text.size() % 4 != 0) return {};
+  const size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  std::vector<uint8_t> out;
+  out.reserve(text.size() / 4 * 3);
+  for (size_t i = 0; i < text.size(); i += 4) {
+    std::array<uint8_t, 4> characters;
+    for (size_t k = 0; k < 4; ++k) {
+      const bool is_padding = i + k >= text.size() - padding;
+      characters[k] = static_cast<uint8_t>(is_padding ? kAlphabet.front() : text[i + k]);
+    }
+    const auto group = base64_decode_group(characters);
+    if (!group) return {};
+    out.insert(out.end(), group->begin(), group->end());
+  }
+  out.resize(out.size() - padding);
+  return out;
+}
+
 }  // namespace turnpike

@@ -55,19 +55,18 @@ size_t settings_in(const config::LoadResult& loaded) {
 struct TableMeaning {
   const char* table;
   const char* meaning;
-  bool works;
 };
 
 // What becomes of each of coturn's tables.
 constexpr TableMeaning kTables[] = {
-    {"turnusers_lt", "users; they log in as they are", true},
-    {"turn_secret", "shared secrets for time-limited users (use-auth-secret)", true},
-    {"allowed_peer_ip", "peer rules; they count, unless no-dynamic-ip-list is set", true},
-    {"denied_peer_ip", "peer rules; they count, unless no-dynamic-ip-list is set", true},
-    {"turn_realm_option", "options of realms: of the server's, and of those by origin", true},
-    {"turn_origin_to_realm", "realms by ORIGIN; they count, unless no-dynamic-realms is set", true},
-    {"oauth_key", "keys of third-party authorization; not served", false},
-    {"admin_user", "accounts of the web interface, which there is none of; left alone", true},
+    {"turnusers_lt", "users; they log in as they are"},
+    {"turn_secret", "shared secrets for time-limited users (use-auth-secret)"},
+    {"allowed_peer_ip", "peer rules; they count, unless no-dynamic-ip-list is set"},
+    {"denied_peer_ip", "peer rules; they count, unless no-dynamic-ip-list is set"},
+    {"turn_realm_option", "options of realms: of the server's, and of those by origin"},
+    {"turn_origin_to_realm", "realms by ORIGIN; they count, unless no-dynamic-realms is set"},
+    {"oauth_key", "keys of third-party authorization; they count with oauth"},
+    {"admin_user", "accounts of the web interface, which there is none of; left alone"},
 };
 
 // True when something in it would be missing.
@@ -80,9 +79,8 @@ Result<bool, std::string> report_database(const std::string& path, const std::st
     const auto rows = database->row_count(table.table);
     if (!rows) return unexpected(database_message(path, rows.error()));
     if (!*rows) continue;
-    missing = missing || (!table.works && **rows > 0);
-    std::printf("  %-22s %8llu rows  %s%s\n", table.table, static_cast<unsigned long long>(**rows),
-                table.meaning, !table.works && **rows > 0 ? "  <-- missing" : "");
+    std::printf("  %-22s %8llu rows  %s\n", table.table, static_cast<unsigned long long>(**rows),
+                table.meaning);
   }
   const auto origins = database->origins();
   if (!origins) return unexpected(database_message(path, origins.error()));

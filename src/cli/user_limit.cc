@@ -37,7 +37,7 @@ constexpr const char* kHowLimitsCount =
     "The value \"default\" takes a limit away again, 0 is no limit.\nA running server notices "
     "within a second, and changes the rates of sessions that run.";
 
-CommandSyntax user_syntax() {
+CommandSyntax user_limit_syntax() {
   CommandSyntax syntax{.name = "turnpike user limit",
                        .synopsis = "[NAME] [OPTION ...]",
                        .about = std::string("Sets limits for one user or, without a name, for a "
@@ -53,7 +53,7 @@ CommandSyntax user_syntax() {
   return syntax;
 }
 
-CommandSyntax realm_syntax() {
+CommandSyntax realm_limit_syntax() {
   CommandSyntax syntax{.name = "turnpike realm set",
                        .synopsis = "[OPTION ...]",
                        .about = std::string("Sets limits for a realm, instead of those of the "
@@ -102,8 +102,8 @@ std::string described(const auth::StoredOption& stored) {
   return config::rate_in_words(*number);
 }
 
-int show(const std::string& command, UserDatabase& database, const std::string& realm,
-         const std::string& name, const std::string& path) {
+int show_limits(const std::string& command, UserDatabase& database, const std::string& realm,
+                const std::string& name, const std::string& path) {
   const auto stored = database.options(realm, name);
   if (!stored) return fail(command, database_message(path, stored.error()));
   if (stored->empty()) std::printf("no limits but those of the configuration\n");
@@ -135,13 +135,13 @@ int change_limits(const std::string& command, const ParsedOptions& options,
     const auto set = database->set_option(*realm, name, change.option, change.value);
     if (!set) return fail(command, database_message(path, set.error()));
   }
-  return show(command, *database, *realm, name, path);
+  return show_limits(command, *database, *realm, name, path);
 }
 
 }  // namespace
 
 int limit_user(Arguments arguments) {
-  CommandSyntax syntax = user_syntax();
+  CommandSyntax syntax = user_limit_syntax();
   const std::string command = syntax.name;
   const ParsedOptions options = parse_options(std::move(syntax), arguments);
   if (options.exit_code) return *options.exit_code;
@@ -159,7 +159,7 @@ int limit_user(Arguments arguments) {
 }
 
 int set_realm_limits(Arguments arguments) {
-  CommandSyntax syntax = realm_syntax();
+  CommandSyntax syntax = realm_limit_syntax();
   const std::string command = syntax.name;
   const ParsedOptions options = parse_options(std::move(syntax), arguments);
   if (options.exit_code) return *options.exit_code;

@@ -109,6 +109,8 @@ struct Config {
   std::vector<std::string> static_auth_secrets;
   char rest_api_separator = ':';       // Between timestamp and name of a time-limited user.
   bool strict_expiry = false;          // A Refresh fails once the name has expired.
+  bool oauth = false;                  // RFC 7635: tokens, too.
+  std::string server_name;             // That they are sealed for; empty: the realm.
   uint32_t stale_nonce_s = 600;        // Life of a nonce; 0: for ever.
   std::string stateless_nonce_secret;  // Shared by a fleet; empty: random per process.
   bool secure_stun = false;            // Binding needs credentials too.

@@ -54,6 +54,14 @@ Complaint set_realm(Config& config, std::string_view value) {
   return {};
 }
 
+Complaint set_server_name(Config& config, std::string_view value) {
+  constexpr size_t kMaxServerNameSize = 255;  // As in coturn.
+  if (value.empty()) return "must not be empty";
+  if (value.size() > kMaxServerNameSize) return "must not be longer than 255 bytes";
+  config.server_name = value;
+  return {};
+}
+
 Complaint add_secret(Config& config, std::string_view value) {
   if (value.empty()) return "must not be empty";
   config.static_auth_secrets.emplace_back(value);
@@ -147,6 +155,17 @@ constexpr Option kAuth[] = {
      .default_text = "off",
      .help = "Refuses to refresh the allocation of a time-limited user whose name has expired.",
      .apply = set_flag<&Config::strict_expiry>},
+    {.name = "oauth",
+     .argument = Argument::flag,
+     .default_text = "off",
+     .help = "Third-party authorization (RFC 7635): tokens that an authorization server has sealed "
+             "with a key of the database's table oauth_key, beside users and secrets.",
+     .apply = set_flag<&Config::oauth>},
+    {.name = "server-name",
+     .placeholder = "NAME",
+     .help = "The name of this server that tokens are sealed for, told to clients in "
+             "THIRD-PARTY-AUTHORIZATION. Default: the realm.",
+     .apply = set_server_name},
     {.name = "no-auth",
      .letter = 'z',
      .argument = Argument::flag,

@@ -24,7 +24,6 @@ constexpr Option refused(std::string_view name, std::string_view placeholder, st
 
 constexpr std::string_view kUnsafeTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
 constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
-constexpr std::string_view kOauth = "RFC 7635 (third-party authorization) is not served yet";
 constexpr std::string_view kPrometheusTls =
     "metrics are served over plain HTTP; bind them to loopback with prometheus-address and put a "
     "TLS proxy before them";
@@ -64,8 +63,6 @@ constexpr Option kRefused[] = {
     refused("multiplex-peer-max-peers", "N", kMultiplex),
     refused("cpus", "N", "say how many workers there shall be with relay-threads"),
     // Protocol.
-    refused_flag("oauth", kOauth),
-    refused("server-name", "NAME", kOauth),
     refused_flag("st-cred-mech", "short-term credentials are not part of TURN; use user or userdb"),
     refused_flag("sha256",
                  "clients are offered SHA-256 by RFC 8489 without an option; remove the line"),

@@ -125,6 +125,23 @@ that coturn would open (`/var/lib/turn/turndb`, `/var/db/turndb`, `/usr/local/va
 there is none either, a server without a file does not start, and one with a file starts with a
 warning and refuses every allocation: it is never open to everybody unless `no-auth` says so.
 
+## Realms
+
+`realm` is the server's own. `turnpike realm add-origin ORIGIN --realm NAME` (coturn's table
+`turn_origin_to_realm`) lets clients that send that ORIGIN be asked for a user of another realm:
+its users, shared secrets, peer rules and limits in the database count for them, and quotas are
+counted in each realm by itself. `user` is of the server's realm, `static-auth-secret` of every
+one. An allocation never changes its realm.
+
+## Third-party authorization
+
+With `oauth` a client may show a token (RFC 7635) instead of a user's password. Keys are rows of
+coturn's table `oauth_key`: `kid` (which clients give as their name), `ikm_key` in base64,
+`as_rs_alg` (`A256GCM` or `A128GCM`), `timestamp` and `lifetime` in seconds (a lifetime of 0 is for
+ever), and `realm` (empty: every one). A token is good in its lifetime, give or take 5 s, and a
+session ends with it unless a Refresh brings another. All tokens of one `kid` are one user to
+`user-quota`.
+
 ## Options
 
 )";

@@ -171,6 +171,20 @@ void check_external_ip_auto(const Config& config, Remarks& remarks) {
   }
 }
 
+void check_tokens(const Config& config, Remarks& remarks) {
+  if (!config.oauth) {
+    if (!config.server_name.empty()) {
+      remarks.warn("server-name", "server-name has no effect without oauth");
+    }
+    return;
+  }
+  if (config.no_auth) {
+    remarks.error("oauth", "oauth asks for tokens, which no-auth switches off");
+  } else if (config.userdb_path.empty()) {
+    remarks.error("oauth", "oauth has its keys in the user database: add userdb=FILE");
+  }
+}
+
 void check_who_may(const LoadResult& result, Remarks& remarks) {
   const Config& config = result.config;
   if (config.no_auth) {
@@ -371,6 +385,7 @@ void validate(LoadResult& result) {
   }
   check_external_ip_auto(result.config, remarks);
   check_who_may(result, remarks);
+  check_tokens(result.config, remarks);
   check_secrets(result, remarks);
   check_lifetimes(result.config, remarks);
   check_quotas(result.config, remarks);

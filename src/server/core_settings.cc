@@ -80,6 +80,9 @@ std::shared_ptr<const turn::Settings> make_core_settings(
     settings->software = std::string("Turnpike ").append(kVersion);
   }
   settings->discovery = std::move(discovery);
+  if (config.oauth) {
+    settings->token_server_name = config.server_name.empty() ? config.realm : config.server_name;
+  }
   settings->realms_by_origin = !config.no_dynamic_realms;
   settings->peers = make_peer_policy(with_database_rules(config, store), own_addresses);
   for (const auto& [name, realm] : store.other_realms) {

@@ -80,6 +80,8 @@ constexpr OptionRow kOptionRows[] = {
     option_row<&Config::static_auth_secrets>("static-auth-secret", Takes::effect),
     option_row<&Config::rest_api_separator>("rest-api-separator", Takes::effect),
     option_row<&Config::strict_expiry>("strict-expiry", Takes::effect),
+    option_row<&Config::oauth>("oauth", Takes::effect),
+    option_row<&Config::server_name>("server-name", Takes::effect),
     option_row<&Config::stale_nonce_s>("stale-nonce", Takes::effect),
     option_row<&Config::stateless_nonce_secret>("stateless-nonce-secret", Takes::restart),
     option_row<&Config::secure_stun>("secure-stun", Takes::effect),

@@ -223,8 +223,8 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   if (Allocation* existing = core.allocations.find(request.from.tuple)) {
     if (now < existing->deadline) {
       const bool again = existing->made_by == request.message.transaction_id() &&
-                           is_owner(request.identity(), *existing) &&
-                           existing->has_link(request.from.link);
+                         is_owner(request.identity(), *existing) &&
+                         existing->has_link(request.from.link);
       if (!again) return reject(ErrorCode::allocation_mismatch);
       describe(*existing, now, core, success);
       return Done{};
@@ -252,13 +252,16 @@ Outcome handle_allocate(const AuthenticatedRequest& request, Core& core,
   auto addresses = get_addresses(request, *wish, core);
   if (!addresses) return unexpected(addresses.error());
 
-  const seconds lifetime = granted_lifetime(wish->lifetime_s, *core.settings);
+  const seconds lifetime = granted_lifetime(wish->lifetime_s, request, core);
   Allocation& allocation = core.allocations.create(request.from, now + lifetime);
   allocation.made_by = request.message.transaction_id();
   allocation.user = request.user();
   allocation.proof = request.proof();
   allocation.realm = request.identity() != nullptr ? request.realm() : core.settings->realm;
-  if (const auth::Identity* who = request.identity()) allocation.keys = who->keys;
+  if (const auth::Identity* who = request.identity()) {
+    allocation.keys = who->keys;
+    if (who->token) allocation.token = std::make_unique<const auth::AccessToken>(*who->token);
+  }
   allocation.opened = now;
   allocation.mark.at = now;
   allocation.transport = wish->transport;

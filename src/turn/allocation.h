@@ -62,6 +62,7 @@ struct Allocation : TimerNode {
   std::string realm;
   std::string user;
   auth::UserKeys keys;
+  std::unique_ptr<const auth::AccessToken> token;  // Of Proof::access_token alone.
 
   Instant opened;
   Instant deadline;

@@ -49,8 +49,8 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
   std::optional<auth::KnownOwner> owner;
   // An allocation that was made without credentials has none that would be good for it.
   if (allocation != nullptr && allocation->proof != auth::Proof::nothing) {
-    owner.emplace(
-        auth::KnownOwner{allocation->proof, allocation->realm, allocation->user, allocation->keys});
+    owner.emplace(auth::KnownOwner{allocation->proof, allocation->realm, allocation->user,
+                                   allocation->keys, allocation->token.get()});
   }
 
   const RealmRules& rules = choose_realm(request.message, allocation, core);

@@ -70,7 +70,7 @@ AnswerPath path_back(const ClientRoute& from) {
 
 Result<BindingPlan, Reject> plan_binding(const Request& request, const Core& core) {
   const stun::MessageView message = request.message.covered_by_integrity();
-  std::vector<AttributeType> unknown = unknown_attributes(message);
+  std::vector<AttributeType> unknown = unknown_attributes(message, core);
   const FiveTuple& tuple = request.from.tuple;
   const BehaviorDiscovery* discovery = core.settings->discovery.get();
   BindingPlan plan;

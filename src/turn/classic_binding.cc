@@ -24,8 +24,9 @@ stun::ChangeRequest change_in(const stun::MessageView& message) {
 // somewhere else (RESPONSE-ADDRESS). Answered from here it would take its NAT for more open than it
 // is, so what we cannot do is said. A CHANGE-REQUEST that asks for nothing is no request.
 std::vector<AttributeType> unserved_attributes(const Request& request,
-                                               const std::optional<SquarePosition>& position) {
-  std::vector<AttributeType> unserved = unknown_attributes(request.message);
+                                               const std::optional<SquarePosition>& position,
+                                               const Core& core) {
+  std::vector<AttributeType> unserved = unknown_attributes(request.message, core);
   const auto value = request.message.find(AttributeType::change_request);
   const auto change = value ? stun::decode_change_request(*value) : std::nullopt;
   const bool can_change = position && request.from.tuple.transport == Transport::udp;
@@ -68,7 +69,7 @@ void answer_classic_binding(const Request& request, Core& core) {
     return counters.drop_rate_limited.add();
   }
   const auto position = position_of(request, core);
-  const auto unserved = unserved_attributes(request, position);
+  const auto unserved = unserved_attributes(request, position, core);
   const ByteSpan room = request.out.claim(kMaxReplySize);
   if (room.empty()) return counters.drop_outbox_full.add();
   auto answer = stun::MessageBuilder::classic(

@@ -47,7 +47,6 @@ NewPeers* new_peers_of(Allocation& allocation, Instant now, const Core& core) {
   if (!allocation.new_peers) {
     allocation.new_peers = std::make_unique<NewPeers>(limit, core.peer_hash_key, now);
   }
-  allocation.new_peers->use_rate(limit, now);
   return allocation.new_peers.get();
 }
 
@@ -55,8 +54,11 @@ NewPeers* new_peers_of(Allocation& allocation, Instant now, const Core& core) {
 
 bool is_owner(const auth::Identity* who, const Allocation& allocation) {
   if (who == nullptr) return allocation.proof == auth::Proof::nothing;
-  return who->proof == allocation.proof && who->realm == allocation.realm &&
-         who->name == allocation.user;
+  if (who->proof != allocation.proof || who->realm != allocation.realm) return false;
+  if (who->proof != auth::Proof::access_token) return who->name == allocation.user;
+  // Whoever gives tokens gives many of them by the name of one key: it is the token that counts.
+  return who->token && allocation.token && who->name == allocation.user &&
+         stun::constant_time_equal(who->token->mac_key(), allocation.token->mac_key());
 }
 
 const RealmRules& rules_of(const Allocation& allocation, const Core& core) {
@@ -85,6 +87,9 @@ SessionRates session_rates_of(const Allocation& allocation, const Core& core) {
 
 void renew_session_rates(Instant now, Core& core) {
   core.allocations.for_each([&](Allocation& allocation) {
+    // One without a limit is not asked, and one that was not made is made with the limit in force.
+    const uint64_t new_peers = core.settings->new_peers_per_s;
+    if (allocation.new_peers && new_peers != 0) allocation.new_peers->use_rate(new_peers, now);
     set_session_rates(allocation.limits, session_rates_of(allocation, core),
                       core.credit_from_clients.is_limited(), now);
   });
@@ -199,6 +204,24 @@ seconds granted_lifetime(std::optional<uint32_t> wanted_s, const Settings& setti
   const seconds floor = std::min(kDefaultLifetime, settings.max_lifetime);
   if (!wanted_s) return floor;
   return std::clamp(seconds(*wanted_s), floor, settings.max_lifetime);
+}
+
+seconds granted_lifetime(std::optional<uint32_t> wanted_s, const AuthenticatedRequest& request,
+                         const Core& core) {
+  const seconds granted = granted_lifetime(wanted_s, *core.settings);
+  const auth::Identity* who = request.identity();
+  if (who == nullptr || !who->token) return granted;
+  // It passed the gate, so something is left.
+  return std::min(granted, std::chrono::ceil<seconds>(who->token->left(request.now.wall)));
+}
+
+void renew_token(const AuthenticatedRequest& request, Core& core) {
+  const auth::Identity* who = request.identity();
+  Allocation* allocation = core.allocations.find(request.from);
+  if (who == nullptr || !who->token || allocation == nullptr || !allocation->token) return;
+  if (who->realm != allocation->realm || is_owner(who, *allocation)) return;
+  allocation->user = who->name;
+  allocation->token = std::make_unique<const auth::AccessToken>(*who->token);
 }
 
 }  // namespace turnpike::turn

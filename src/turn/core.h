@@ -166,5 +166,13 @@ Result<Allocation*, Reject> allocation_of(const AuthenticatedRequest&, Core&);
 
 // RFC 8656 sections 7.2 and 8.2: a wish raised to the default and cut to the maximum.
 seconds granted_lifetime(std::optional<uint32_t> wanted_s, const Settings&);
+// RFC 7635: and to what is left of the request's token.
+seconds granted_lifetime(std::optional<uint32_t> wanted_s, const AuthenticatedRequest&,
+                         const Core&);
+
+// RFC 7635: a Refresh with another token, from the five-tuple of a session that a token has begun,
+// makes that the session's token. Whoever speaks from there has the session's data anyway; a ticket
+// (RFC 8016) is another matter, and stays with the token that it was given for.
+void renew_token(const AuthenticatedRequest&, Core&);
 
 }  // namespace turnpike::turn

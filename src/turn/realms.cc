@@ -8,8 +8,8 @@ namespace {
 // draft-ietf-tram-stun-origin; IANA never gave it a number, and this is what clients send.
 constexpr auto kOrigin = static_cast<stun::AttributeType>(0x802F);
 
-auth::LongTermPolicy policy_of(const std::string& realm, const Settings& settings,
-                               const auth::RealmState& stored) {
+auth::LongTermPolicy make_policy(const std::string& realm, const Settings& settings,
+                                 const auth::RealmState& stored) {
   auth::LongTermPolicy policy;
   policy.realm = realm;
   policy.separator = settings.secret_separator;
@@ -23,13 +23,14 @@ auth::LongTermPolicy policy_of(const std::string& realm, const Settings& setting
   policy.offered.password_algorithms = stored.all_users_have_sha256;
   policy.offered.username_anonymity =
       stored.has_users && stored.all_users_have_sha256 && policy.shared_secrets.empty();
+  policy.token_server_name = settings.token_server_name;
   return policy;
 }
 
-RealmRules rules_of(const std::string& realm, const Settings& settings,
-                    const auth::RealmState& stored) {
+RealmRules make_rules(const std::string& realm, const Settings& settings,
+                      const auth::RealmState& stored) {
   RealmRules rules;
-  rules.policy = policy_of(realm, settings, stored);
+  rules.policy = make_policy(realm, settings, stored);
   rules.quota = {stored.limits.user_quota.value_or(settings.quota.per_user),
                  stored.limits.total_quota.value_or(settings.quota.total)};
   rules.rates = settings.session;
@@ -49,10 +50,12 @@ const auth::StoredLimits* RealmRules::own_limits(auth::Proof proof, std::string_
 }
 
 void Realms::renew(const Settings& settings, const auth::StoreState& store) {
-  own_ = rules_of(settings.realm, settings, store);
+  own_ = make_rules(settings.realm, settings, store);
+  own_.policy.token_keys = &store.token_keys;
   others_.clear();
   for (const auto& [name, stored] : store.other_realms) {
-    others_.emplace(name, rules_of(name, settings, stored));
+    RealmRules& other = others_.emplace(name, make_rules(name, settings, stored)).first->second;
+    other.policy.token_keys = &store.token_keys;
   }
   realm_of_origin_ = settings.realms_by_origin ? &store.realm_of_origin : nullptr;
 }

@@ -43,6 +43,7 @@ void delete_now(const AuthenticatedRequest& request, Allocation& allocation,
 Outcome handle_refresh(const AuthenticatedRequest& request, Core& core,
                        stun::MessageBuilder& success) {
   const auto ticket = request.message.find(AttributeType::mobility_ticket);
+  if (!ticket) renew_token(request, core);
   const auto found =
       ticket ? allocation_by_ticket(request, *ticket, core) : allocation_of(request, core);
   if (!found) return unexpected(found.error());
@@ -63,7 +64,7 @@ Outcome handle_refresh(const AuthenticatedRequest& request, Core& core,
   }
   // Deviation: both addresses of a dual allocation share one deadline, so refreshing either keeps
   // both. A client that wants to lose one deletes it.
-  const seconds lifetime = granted_lifetime(wanted_s, *core.settings);
+  const seconds lifetime = granted_lifetime(wanted_s, request, core);
   const bool shorter = request.now.mono + lifetime < allocation.deadline;
   allocation.deadline = request.now.mono + lifetime;
   if (shorter) core.allocations.deadline_shortened(allocation);

@@ -190,10 +190,12 @@ bool is_known(AttributeType type) {
   return std::find(kKnown.begin(), kKnown.end(), type) != kKnown.end();
 }
 
-std::vector<AttributeType> unknown_attributes(const stun::MessageView& message) {
+std::vector<AttributeType> unknown_attributes(const stun::MessageView& message, const Core& core) {
+  const bool takes_tokens = !core.settings->token_server_name.empty();
   std::vector<AttributeType> unknown;
   for (const stun::Attribute& attribute : message) {
     if (!stun::is_required(attribute.type) || is_known(attribute.type)) continue;
+    if (takes_tokens && attribute.type == AttributeType::access_token) continue;
     if (std::find(unknown.begin(), unknown.end(), attribute.type) != unknown.end()) continue;
     unknown.push_back(attribute.type);
     if (unknown.size() == kMaxUnknownAttributes) break;
@@ -202,7 +204,7 @@ std::vector<AttributeType> unknown_attributes(const stun::MessageView& message) 
 }
 
 void respond_authenticated(const AuthenticatedRequest& request, Handler handler, Core& core) {
-  auto unknown = unknown_attributes(request.message);
+  auto unknown = unknown_attributes(request.message, core);
   if (request.message.method() == stun::kConnectBackMethod) {
     std::erase(unknown, AttributeType::change_request);
     std::erase(unknown, AttributeType::response_port);
@@ -293,6 +295,10 @@ void respond_challenge(const Request& request, ErrorCode code, const RealmRules&
              core.mint.issue(offered, nonce_holder(request.from.tuple), request.now.wall));
   if (offered.password_algorithms) {
     answer.add_password_algorithms(auth::LongTermPolicy::kAlgorithms);
+  }
+  // RFC 7635 section 4: clients learn by this whom to ask for a token, and for which server.
+  if (!rules.policy.token_server_name.empty()) {
+    answer.add(AttributeType::third_party_authorization, rules.policy.token_server_name);
   }
   if (reply.send_sealed_by(nullptr)) count_error(code, request.message.method(), core.counters);
 }

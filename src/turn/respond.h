@@ -29,6 +29,7 @@ void respond_challenge(const Request& request, stun::ErrorCode code, const Realm
 bool is_known(stun::AttributeType type);
 
 // RFC 8489 section 6.3.1: the required attributes that we do not understand.
-std::vector<stun::AttributeType> unknown_attributes(const stun::MessageView& message);
+std::vector<stun::AttributeType> unknown_attributes(const stun::MessageView& message,
+                                                    const Core& core);
 
 }  // namespace turnpike::turn

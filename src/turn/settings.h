@@ -31,6 +31,7 @@ struct Settings {
   bool mobility = false;          // RFC 8016.
   bool tcp_connect_back = false;  // stun/connect_back.h.
   bool realms_by_origin = true;
+  std::string token_server_name;  // RFC 7635; empty: no tokens are taken.
 
   seconds nonce_lifetime{600};  // 0: nonces do not go stale.
   seconds max_lifetime = kMaxLifetime;

@@ -115,6 +115,7 @@ void CoreDriver::publish_users() {
   state->has_users = !users.empty();
   state->limits = realm_limits;
   state->user_limits = limits;
+  state->token_keys = token_keys;
   state->realm_of_origin = origins;
   for (const auto& [origin, realm] : origins) {
     if (realm == settings.realm) continue;

@@ -125,6 +125,7 @@ class CoreDriver {
   std::map<std::string, std::map<std::string, std::string>> other_users;
   std::map<std::string, std::vector<std::string>> other_secrets;
   std::map<std::string, auth::StoredLimits> other_limits;
+  std::map<std::string, auth::AccessTokenKey, std::less<>> token_keys;  // By kid.
   bool store_unavailable = false;
   bool hold_keys = false;  // FetchKey effects stay unanswered.
 

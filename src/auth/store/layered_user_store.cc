@@ -57,6 +57,7 @@ Result<StoreState, LookupError> LayeredUserStore::state(std::string_view realm) 
     auto one = layer->state(realm);
     if (!one) return one;
     all.realm_of_origin.merge(one->realm_of_origin);
+    all.token_keys.merge(one->token_keys);
     for (auto& [name, other] : one->other_realms) {
       merge(all.other_realms[name], std::move(other));
     }

@@ -79,6 +79,8 @@ std::string_view SqliteSession::sql_of(Query query) const {
       return kOptionsOfUsers;
     case Query::origins:
       return kListOrigins;
+    case Query::token_keys:
+      return kTokenKeys;
     case Query::has_table:
       return kHasTable;
     case Query::turnpike_user_columns:
@@ -205,6 +207,7 @@ Result<StoreState, DatabaseFailure> SqliteSession::state(std::string_view realm)
   StoreState state;
   if (auto own = read_realm(realm, state); !own) return unexpected(own.error());
   if (auto origins = read_origins(state); !origins) return unexpected(origins.error());
+  if (auto keys = read_token_keys(state); !keys) return unexpected(keys.error());
   for (const auto& [origin, other] : state.realm_of_origin) {
     if (other == realm) continue;
     const auto [place, is_new] = state.other_realms.try_emplace(other);
@@ -239,6 +242,19 @@ Result<void, DatabaseFailure> SqliteSession::read_origins(StoreState& state) {
       state.realm_of_origin.insert_or_assign(*origin, realm);
     } else {
       log_warning("origin_not_understood", {{"origin", rows.text(0)}, {"realm", realm}});
+    }
+  });
+}
+
+Result<void, DatabaseFailure> SqliteSession::read_token_keys(StoreState& state) {
+  return each_row_of("oauth_key", Query::token_keys, {}, [&](const Rows& rows) {
+    const std::string_view kid = rows.text(0);
+    auto key = AccessTokenKey::make(rows.text(1), rows.text(2), rows.integer(4), rows.integer(5),
+                                    rows.text(3));
+    if (key && !kid.empty() && kid.size() <= kMaxUsernameSize) {
+      state.token_keys.insert_or_assign(std::string(kid), std::move(*key));
+    } else {
+      log_warning("oauth_key_not_understood", {{"kid", kid}, {"algorithm", rows.text(2)}});
     }
   });
 }

@@ -67,6 +67,7 @@ class SqliteSession {
     realm_options,
     options_of_users,
     origins,
+    token_keys,
     has_table,
     turnpike_user_columns,
     data_version,
@@ -92,6 +93,7 @@ class SqliteSession {
   Answer<void> read_rules(std::string_view realm, RealmState& state);
   Answer<void> read_limits(std::string_view realm, RealmState& state);
   Answer<void> read_origins(StoreState& state);
+  Answer<void> read_token_keys(StoreState& state);
   Answer<bool> any_row(Query query, std::string_view realm);
   Answer<std::optional<std::string>> name_from_table(std::string_view realm,
                                                      const stun::Sha256Mac& userhash);

@@ -64,6 +64,9 @@ constexpr std::string_view kHasTable =
 constexpr std::string_view kTurnpikeUserColumns =
     "select count(*) from pragma_table_info('turnpike_user')"
     " where name in ('realm', 'name', 'sha256key', 'userhash', 'hmackey')";
+constexpr std::string_view kTokenKeys =
+    "select kid, ikm_key, as_rs_alg, realm, cast(timestamp as integer), cast(lifetime as integer)"
+    " from oauth_key order by kid";
 constexpr std::string_view kDataVersion = "pragma data_version";
 
 // For the tools.

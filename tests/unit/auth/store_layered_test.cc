@@ -61,7 +61,8 @@ TEST_F(Layered, ChangesWhenAnyLayerDoesAndAsksThemAll) {
 
 TEST_F(Layered, StateIsThatOfAllLayers) {
   first_->add("alice", "one");
-  second_->set_state({{.has_users = false, .all_users_have_sha256 = false, .shared_secrets = {"s"}}});
+  second_->set_state(
+      {{.has_users = false, .all_users_have_sha256 = false, .shared_secrets = {"s"}}});
   const auto state = store_->state("realm");
   ASSERT_TRUE(state.has_value());
   EXPECT_TRUE(state->has_users);

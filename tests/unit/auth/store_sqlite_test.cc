@@ -347,6 +347,24 @@ TEST_F(SqliteStore, TellsRealmsByOriginWithAllThatBelongsToThem) {
   EXPECT_EQ(state->peer_rules.size(), 1U);
 }
 
+TEST_F(SqliteStore, TellsKeysOfThirdPartyAuthorization) {
+  make_coturn_database(path_);
+  run_sql(path_,
+          "insert into oauth_key (kid, ikm_key, as_rs_alg) values"
+          " ('union', 'MTIzNDU2Nzg5MDEyMzQ1Ngo=', 'A128GCM'), ('bad', '!', 'A128GCM'),"
+          " ('', 'MTIzNDU2Nzg5MDEyMzQ1Ngo=', 'A128GCM'),"
+          " ('short', 'MTIzNDU2Nzg5MDEyMzQ1Ngo=', 'A256GCM');"
+          "insert into oauth_key values"
+          " ('late', 'MTIzNDU2Nzg5MDEyMzQ1Ngo=', 1000, 60, 'A128GCM', 'r')");
+  const auto keys = open().state("r")->token_keys;
+  ASSERT_EQ(keys.size(), 2U);
+  EXPECT_EQ(as_text(keys.at("union").bytes()), "1234567890123456");
+  EXPECT_TRUE(keys.at("union").is_for("any"));
+  EXPECT_TRUE(keys.at("late").is_good_at(WallTime(seconds(1059))));
+  EXPECT_FALSE(keys.at("late").is_good_at(WallTime(seconds(1060))));
+  EXPECT_FALSE(keys.at("late").is_for("any"));
+}
+
 TEST_F(SqliteStore, ADatabaseWithoutATableOfOriginsHasNone) {
   make_coturn_database(path_);
   run_sql(path_, "drop table turn_origin_to_realm");

@@ -34,6 +34,18 @@ TEST(Base64, DecodesOnlyItsAlphabet) {
   EXPECT_FALSE(base64_decode_group(as_bytes(std::string_view("Zm9\0", 4)).first<4>()).has_value());
 }
 
+TEST(Base64, DecodesWhatItEncodes) {
+  for (const std::string_view text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) {
+    const auto back = base64_decode(base64_encode(as_bytes(text)));
+    ASSERT_TRUE(back.has_value()) << text;
+    EXPECT_EQ(as_text(*back), text);
+  }
+  for (const std::string_view text :
+       {"Zg", "Zg=", "=", "====", "Zg==Zg==", "Z===", "Zm9v\n", "Zm 9", "Zm9=vYg="}) {
+    EXPECT_FALSE(base64_decode(text).has_value()) << text;
+  }
+}
+
 TEST(Base64DeathTest, GroupsNeedABufferOfTheRightSize) {
   std::array<uint8_t, 7> out{};
   EXPECT_DEATH(base64_encode_groups(as_bytes("foobar"), out), "CHECK failed");

@@ -232,12 +232,16 @@ TEST_F(RealmsTest, CanBeSwitchedOff) {
 
 // What stands behind the integrity attribute could be added by anybody on the way.
 TEST_F(RealmsTest, AnOriginBehindTheIntegrityDoesNotCount) {
+  CoreClient sly = client("8.8.8.8:1", "");
+  sly.learn_nonce();
   const auto answer =
-      client("8.8.8.8:1", "")
-          .exchange(testing::make_request(Method::allocate, [](stun::MessageBuilder& b) {
-            b.add_integrity_sha1(auth::Md5Key{});
-            b.add(kOrigin, "https://north.example");
-          }));
+      sly.exchange(testing::make_request(Method::allocate, [&](stun::MessageBuilder& b) {
+        b.add(AttributeType::username, "nora");
+        b.add(AttributeType::realm, core_.settings.realm);
+        b.add(AttributeType::nonce, sly.credentials.nonce);
+        b.add_integrity_sha1(auth::Md5Key{});
+        b.add(kOrigin, "https://north.example");
+      }));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->error(), 401);
   EXPECT_EQ(answer->text(AttributeType::realm), core_.settings.realm);

@@ -228,7 +228,7 @@ TEST(UnknownAttributes, AreListedInASealedAnswer) {
   EXPECT_EQ(core.server->allocations(), 0U);
 }
 
-// RFC 7635 is not served, so that nobody's token is ever opened, whatever lengths it tells.
+// Without a server name (RFC 7635) nobody's token is ever opened, whatever lengths it tells.
 TEST(UnknownAttributes, AnAccessTokenIsOneOfThem) {
   CoreDriver core;
   CoreClient client(core, kHome);
