@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "base/check.h"
 #include "base/default_paths.h"
 #include "base/log.h"
 #include "net/tcp.h"
@@ -73,28 +72,17 @@ Result<AdminSockets, std::string> open_admin_sockets(const config::Config& confi
 }
 
 AdminServer::AdminServer(AdminSockets sockets, server::Control& control, std::string token)
-    : sockets_(std::move(sockets)), api_(control, std::move(token)) {
-  auto bell = loop_.make_doorbell([this] { stopping_ = true; });
-  CHECK(bell.has_value());
-  stop_bell_ = std::move(*bell);
-  http_.emplace(loop_, HttpLimits{}, [this](const HttpRequest& request, Door door) {
-    return api_.handle(request, door);
-  });
+    : sockets_(std::move(sockets)),
+      api_(control, std::move(token)),
+      service_({}, [this](const http::Request& request, const http::Caller& caller) {
+        return api_.handle(request, caller.door);
+      }) {
   if (sockets_.local) {
-    http_->serve(sockets_.local->fd(), Door::local);
+    service_.serve(sockets_.local->fd(), http::Door::local);
     log_info("admin_listening", {{"socket", sockets_.local->path()}});
   }
-  if (sockets_.tcp) http_->serve(sockets_.tcp, Door::tcp);
-  thread_ = std::thread([this] { run(); });
-}
-
-AdminServer::~AdminServer() {
-  stop_bell_.ring();
-  thread_.join();
-}
-
-void AdminServer::run() {
-  while (!stopping_) loop_.run_turn(net::EventLoop::kForever);
+  if (sockets_.tcp) service_.serve(sockets_.tcp, http::Door::tcp);
+  service_.start();
 }
 
 }  // namespace turnpike::admin

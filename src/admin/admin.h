@@ -2,15 +2,12 @@
 // thread, which starts once there is a server to ask.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "admin/api.h"
 #include "config/config.h"
-#include "net/event_loop.h"
+#include "http/service.h"
 #include "net/unix_socket.h"
 
 namespace turnpike::admin {
@@ -31,20 +28,11 @@ class AdminServer {
  public:
   // `control` outlives it.
   AdminServer(AdminSockets sockets, server::Control& control, std::string token);
-  ~AdminServer();
-  AdminServer(const AdminServer&) = delete;
-  AdminServer& operator=(const AdminServer&) = delete;
 
  private:
-  void run();
-
   AdminSockets sockets_;
   Api api_;
-  net::EventLoop loop_;
-  bool stopping_ = false;
-  net::Doorbell stop_bell_;
-  std::optional<HttpServer> http_;
-  std::thread thread_;
+  http::Service service_;  // Last: its thread uses the others.
 };
 
 }  // namespace turnpike::admin

@@ -39,26 +39,28 @@ std::optional<std::vector<std::string>> match(std::string_view pattern,
   return arguments;
 }
 
-std::string_view name_of(Method method) {
+std::string_view name_of(http::Method method) {
   switch (method) {
-    case Method::get:
+    case http::Method::get:
       return "GET";
-    case Method::put:
+    case http::Method::put:
       return "PUT";
-    case Method::post:
+    case http::Method::post:
       return "POST";
-    case Method::del:
+    case http::Method::del:
       return "DELETE";
-    case Method::other:
+    case http::Method::options:
+      return "OPTIONS";
+    case http::Method::other:
       return "?";
   }
   return "?";
 }
 
 // The body as an object; a refusal when it is anything else.
-Result<Json, HttpResponse> body_of(const HttpRequest& request) {
+Result<Json, http::Response> body_of(const http::Request& request) {
   if (request.body.empty()) return Json::object();
-  if (!request.json) {
+  if (!request.is_json()) {
     return unexpected(refuse(415, "not_json", "send the body with Content-Type: application/json"));
   }
   auto json = parse_json(request.body);
@@ -70,7 +72,7 @@ Result<Json, HttpResponse> body_of(const HttpRequest& request) {
 }
 
 // What operators change is in the log; the query and the body, which may hold secrets, are not.
-void note_order(const HttpRequest& request, int status) {
+void note_order(const http::Request& request, int status) {
   log_info("admin_order",
            {{"method", name_of(request.method)}, {"path", request.path}, {"status", status}});
 }
@@ -95,15 +97,13 @@ std::vector<Route> all_routes() {
 Api::Api(server::Control& control, std::string token)
     : control_(control), token_(std::move(token)) {}
 
-bool Api::may_enter(const HttpRequest& request, Door door) const {
-  if (door == Door::local) return true;
-  constexpr std::string_view kScheme = "Bearer ";
-  if (token_.empty() || !request.authorization.starts_with(kScheme)) return false;
-  const std::string_view shown = std::string_view(request.authorization).substr(kScheme.size());
-  return stun::constant_time_equal(as_bytes(shown), as_bytes(token_));
+bool Api::may_enter(const http::Request& request, http::Door door) const {
+  if (door == http::Door::local) return true;
+  if (token_.empty()) return false;
+  return stun::constant_time_equal(as_bytes(request.bearer()), as_bytes(token_));
 }
 
-HttpResponse Api::handle(const HttpRequest& request, Door door) {
+http::Response Api::handle(const http::Request& request, http::Door door) {
   static const std::vector<Route> routes = all_routes();
   const bool entered = may_enter(request, door);
   std::string allowed;
@@ -116,25 +116,25 @@ HttpResponse Api::handle(const HttpRequest& request, Door door) {
     }
     auto body = body_of(request);
     if (!body) return body.error();
-    const HttpResponse response =
+    const http::Response response =
         route.handle({request, std::move(*arguments), std::move(*body), control_});
-    if (request.method != Method::get) note_order(request, response.status);
+    if (request.method != http::Method::get) note_order(request, response.status);
     return response;
   }
   if (!entered) note_stranger();
   // Who has no token does not learn which paths there are.
   if (!entered) return refuse(401, "no_token", "show the admin-token: Authorization: Bearer TOKEN");
   if (allowed.empty()) return refuse(404, "no_such_path", "there is nothing at this path");
-  HttpResponse refusal = refuse(405, "wrong_method", "this path takes " + allowed);
-  refusal.allow = allowed;
+  http::Response refusal = refuse(405, "wrong_method", "this path takes " + allowed);
+  refusal.headers.push_back({"Allow", allowed});
   return refusal;
 }
 
-HttpResponse refuse(server::ControlError error) {
+http::Response refuse(server::ControlError error) {
   return refuse(503, "no_answer", server::to_string(error));
 }
 
-std::optional<uint64_t> number_parameter(const HttpRequest& request, std::string_view name,
+std::optional<uint64_t> number_parameter(const http::Request& request, std::string_view name,
                                          uint64_t otherwise, uint64_t highest) {
   const auto text = request.parameter(name);
   if (!text) return otherwise;

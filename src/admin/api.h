@@ -6,25 +6,25 @@
 #include <string_view>
 #include <vector>
 
-#include "admin/http_message.h"
-#include "admin/http_server.h"
 #include "admin/json.h"
+#include "http/message.h"
+#include "http/server.h"
 #include "server/control.h"
 
 namespace turnpike::admin {
 
 // What a handler sees of a request.
 struct Call {
-  const HttpRequest& request;
+  const http::Request& request;
   std::vector<std::string> arguments;  // What stood in the places of {...}.
   Json body;                           // An object; empty when there was none.
   server::Control& control;
 };
 
 struct Route {
-  Method method;
+  http::Method method;
   std::string_view path;  // "/v1/users/{name}"
-  HttpResponse (*handle)(const Call&);
+  http::Response (*handle)(const Call&);
   bool open = false;  // Without a token, for probes.
 };
 
@@ -40,19 +40,19 @@ class Api {
   // `control` outlives it. An empty token lets nobody in over TCP.
   Api(server::Control& control, std::string token);
 
-  HttpResponse handle(const HttpRequest& request, Door door);
+  http::Response handle(const http::Request& request, http::Door door);
 
  private:
-  [[nodiscard]] bool may_enter(const HttpRequest& request, Door door) const;
+  [[nodiscard]] bool may_enter(const http::Request& request, http::Door door) const;
 
   server::Control& control_;
   const std::string token_;
 };
 
 // Shared by the handlers.
-HttpResponse refuse(server::ControlError error);
+http::Response refuse(server::ControlError error);
 // A number in the query, or `otherwise`; nothing when it is not a number up to `highest`.
-std::optional<uint64_t> number_parameter(const HttpRequest& request, std::string_view name,
+std::optional<uint64_t> number_parameter(const http::Request& request, std::string_view name,
                                          uint64_t otherwise, uint64_t highest);
 // A member of the body; nothing when it is missing or no string.
 std::optional<std::string> text_member(const Json& body, const char* name);

@@ -23,20 +23,21 @@ bool is_alive(const server::ServerStatus& status) {
                      [](const server::WorkerStatus& worker) { return worker.silent <= kSilence; });
 }
 
-HttpResponse health(const Call& call) {
+http::Response health(const Call& call) {
   const server::ServerStatus status = call.control.status();
   if (!is_alive(status)) return reply(503, {{"status", "stuck"}});
   return reply(200, {{"status", "ok"}});
 }
 
-HttpResponse readiness(const Call& call) {
+http::Response readiness(const Call& call) {
   const server::ServerStatus status = call.control.status();
   if (status.draining) return reply(503, {{"status", "draining"}});
+  if (status.locating) return reply(503, {{"status", "locating"}});
   if (!is_alive(status)) return reply(503, {{"status", "stuck"}});
   return reply(200, {{"status", "ready"}});
 }
 
-HttpResponse show_status(const Call& call) {
+http::Response show_status(const Call& call) {
   const server::ServerStatus status = call.control.status();
   Json workers = Json::array();
   for (const server::WorkerStatus& worker : status.workers) {
@@ -67,7 +68,7 @@ HttpResponse show_status(const Call& call) {
   return reply(200, json);
 }
 
-HttpResponse show_configuration(const Call& call) {
+http::Response show_configuration(const Call& call) {
   const auto configuration = call.control.configuration();
   Json options = Json::object();
   for (const config::OptionInForce& option : config::options_in_force(configuration->applied)) {
@@ -82,7 +83,7 @@ HttpResponse show_configuration(const Call& call) {
   return reply(200, {{"file", configuration->file}, {"options", std::move(options)}});
 }
 
-HttpResponse reload_configuration(const Call& call) {
+http::Response reload_configuration(const Call& call) {
   const auto report = call.control.reload();
   if (!report) return refuse(report.error());
   return reply(report->done ? 200 : 422, {{"reloaded", report->done},
@@ -92,7 +93,7 @@ HttpResponse reload_configuration(const Call& call) {
                                           {"needs_restart", text_list(report->needs_restart)}});
 }
 
-HttpResponse begin_drain(const Call& call) {
+http::Response begin_drain(const Call& call) {
   constexpr uint64_t kLongest = 604'800;
   std::optional<seconds> within;
   if (unknown_member(call.body, {"timeout_s"})) {
@@ -109,11 +110,11 @@ HttpResponse begin_drain(const Call& call) {
   return reply(200, {{"draining", true}, {"sessions", call.control.status().sessions}});
 }
 
-HttpResponse show_log_level(const Call&) {
+http::Response show_log_level(const Call&) {
   return reply(200, {{"level", to_string(log_level())}});
 }
 
-HttpResponse change_log_level(const Call& call) {
+http::Response change_log_level(const Call& call) {
   const auto level = parse_log_level(text_member(call.body, "level").value_or(""));
   if (!level || unknown_member(call.body, {"level"})) {
     return refuse(400, "bad_level", "level: debug, info, warning, error or off");
@@ -124,14 +125,14 @@ HttpResponse change_log_level(const Call& call) {
 }
 
 constexpr Route kProcessRoutes[] = {
-    {Method::get, "/healthz", health, true},
-    {Method::get, "/readyz", readiness, true},
-    {Method::get, "/v1/status", show_status},
-    {Method::get, "/v1/config", show_configuration},
-    {Method::post, "/v1/reload", reload_configuration},
-    {Method::post, "/v1/drain", begin_drain},
-    {Method::get, "/v1/log-level", show_log_level},
-    {Method::put, "/v1/log-level", change_log_level},
+    {http::Method::get, "/healthz", health, true},
+    {http::Method::get, "/readyz", readiness, true},
+    {http::Method::get, "/v1/status", show_status},
+    {http::Method::get, "/v1/config", show_configuration},
+    {http::Method::post, "/v1/reload", reload_configuration},
+    {http::Method::post, "/v1/drain", begin_drain},
+    {http::Method::get, "/v1/log-level", show_log_level},
+    {http::Method::put, "/v1/log-level", change_log_level},
 };
 
 }  // namespace

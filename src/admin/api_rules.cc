@@ -17,7 +17,7 @@ using Action = auth::StoredPeerRule::Action;
 // turn_realm_option's, as in coturn.
 constexpr std::array<std::string_view, 3> kOptions = {"max-bps", "user-quota", "total-quota"};
 
-HttpResponse list_realms(const Call& call) {
+http::Response list_realms(const Call& call) {
   const auto configuration = call.control.configuration();
   const std::string& own = configuration->config.realm;
   std::map<std::string, Json> realms;
@@ -69,7 +69,7 @@ std::optional<std::string> options_problem(const Json& body) {
   return {};
 }
 
-HttpResponse put_realm(const Call& call) {
+http::Response put_realm(const Call& call) {
   const std::string& realm = call.arguments[0];
   if (const auto problem = name_problem(realm, auth::kMaxRealmSize)) {
     return refuse(400, "bad_realm", "the realm " + *problem);
@@ -130,7 +130,7 @@ Json rule_json(const std::string& action, const std::string& range, const std::s
   return {{"action", action}, {"range", range}, {"realm", realm}, {"source", source}};
 }
 
-HttpResponse list_rules(const Call& call) {
+http::Response list_rules(const Call& call) {
   const auto configuration = call.control.configuration();
   Json rules = Json::array();
   for (const config::PeerRule& rule : configuration->config.peer_rules) {
@@ -156,9 +156,9 @@ struct RuleWish {
   auth::StoredPeerRule rule;
 };
 
-Result<RuleWish, HttpResponse> wish_of(const std::optional<std::string>& action,
-                                       const std::optional<std::string>& range,
-                                       const std::optional<std::string>& realm) {
+Result<RuleWish, http::Response> wish_of(const std::optional<std::string>& action,
+                                         const std::optional<std::string>& range,
+                                         const std::optional<std::string>& realm) {
   if (action != "allow" && action != "deny") {
     return unexpected(refuse(400, "bad_action", "action: allow or deny"));
   }
@@ -176,7 +176,7 @@ Result<RuleWish, HttpResponse> wish_of(const std::optional<std::string>& action,
   return wish;
 }
 
-HttpResponse add_rule(const Call& call) {
+http::Response add_rule(const Call& call) {
   if (unknown_member(call.body, {"action", "range", "realm"})) {
     return refuse(400, "unknown_member", "the body takes action, range and realm");
   }
@@ -192,7 +192,7 @@ HttpResponse add_rule(const Call& call) {
   return reply(added ? 201 : 200, {{"added", added}});
 }
 
-HttpResponse remove_rule(const Call& call) {
+http::Response remove_rule(const Call& call) {
   const auto wish = wish_of(call.request.parameter("action"), call.request.parameter("range"),
                             call.request.parameter("realm"));
   if (!wish) return wish.error();
@@ -206,10 +206,13 @@ HttpResponse remove_rule(const Call& call) {
 }
 
 constexpr Route kRuleRoutes[] = {
-    {Method::get, "/v1/realms", list_realms},     {Method::put, "/v1/realms/{realm}", put_realm},
-    {Method::post, "/v1/origins", add_origin},    {Method::del, "/v1/origins", remove_origin},
-    {Method::get, "/v1/peer-rules", list_rules},  {Method::post, "/v1/peer-rules", add_rule},
-    {Method::del, "/v1/peer-rules", remove_rule},
+    {http::Method::get, "/v1/realms", list_realms},
+    {http::Method::put, "/v1/realms/{realm}", put_realm},
+    {http::Method::post, "/v1/origins", add_origin},
+    {http::Method::del, "/v1/origins", remove_origin},
+    {http::Method::get, "/v1/peer-rules", list_rules},
+    {http::Method::post, "/v1/peer-rules", add_rule},
+    {http::Method::del, "/v1/peer-rules", remove_rule},
 };
 
 }  // namespace

@@ -69,7 +69,7 @@ std::optional<IpRange> range_of(const std::string& text) {
   return IpRange::parse(text);
 }
 
-Result<SessionFilter, HttpResponse> filter_of_query(const HttpRequest& request) {
+Result<SessionFilter, http::Response> filter_of_query(const http::Request& request) {
   SessionFilter filter;
   filter.user = request.parameter("user").value_or("");
   filter.realm = request.parameter("realm").value_or("");
@@ -82,7 +82,7 @@ Result<SessionFilter, HttpResponse> filter_of_query(const HttpRequest& request) 
   return filter;
 }
 
-HttpResponse list_sessions(const Call& call) {
+http::Response list_sessions(const Call& call) {
   auto filter = filter_of_query(call.request);
   if (!filter) return filter.error();
   server::SessionQuery query;
@@ -105,11 +105,11 @@ HttpResponse list_sessions(const Call& call) {
   return reply(200, json);
 }
 
-HttpResponse no_such_session() {
+http::Response no_such_session() {
   return refuse(404, "no_such_session", "there is no session with this id");
 }
 
-HttpResponse show_session(const Call& call) {
+http::Response show_session(const Call& call) {
   server::SessionQuery query;
   query.filter.id = SessionId::parse(call.arguments[0]);
   if (!query.filter.id) return no_such_session();
@@ -119,7 +119,7 @@ HttpResponse show_session(const Call& call) {
   return reply(200, session_json(page->sessions.front()));
 }
 
-HttpResponse kill_session(const Call& call) {
+http::Response kill_session(const Call& call) {
   SessionFilter filter;
   filter.id = SessionId::parse(call.arguments[0]);
   if (!filter.id) return no_such_session();
@@ -129,7 +129,7 @@ HttpResponse kill_session(const Call& call) {
   return reply(200, {{"killed", *killed}});
 }
 
-HttpResponse kill_sessions(const Call& call) {
+http::Response kill_sessions(const Call& call) {
   if (const auto unknown = unknown_member(call.body, {"user", "realm", "address", "all"})) {
     return refuse(400, "unknown_member", "the body takes user, realm, address and all");
   }
@@ -160,7 +160,7 @@ HttpResponse kill_sessions(const Call& call) {
   return reply(200, {{"killed", *killed}});
 }
 
-HttpResponse list_refusals(const Call& call) {
+http::Response list_refusals(const Call& call) {
   const auto limit = number_parameter(call.request, "limit", kUsualSessions, kMostSessions);
   if (!limit || *limit == 0) return refuse(400, "bad_limit", "limit: a number from 1 to 1000");
   const auto found = call.control.refusals(*limit);
@@ -179,11 +179,11 @@ HttpResponse list_refusals(const Call& call) {
 }
 
 constexpr Route kSessionRoutes[] = {
-    {Method::get, "/v1/sessions", list_sessions},
-    {Method::get, "/v1/sessions/{id}", show_session},
-    {Method::del, "/v1/sessions/{id}", kill_session},
-    {Method::post, "/v1/sessions/kill", kill_sessions},
-    {Method::get, "/v1/refusals", list_refusals},
+    {http::Method::get, "/v1/sessions", list_sessions},
+    {http::Method::get, "/v1/sessions/{id}", show_session},
+    {http::Method::del, "/v1/sessions/{id}", kill_session},
+    {http::Method::post, "/v1/sessions/kill", kill_sessions},
+    {http::Method::get, "/v1/refusals", list_refusals},
 };
 
 }  // namespace

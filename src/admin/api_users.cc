@@ -43,7 +43,7 @@ Json users_of_configuration(const Call& call, const std::optional<std::string>& 
   return users;
 }
 
-HttpResponse list_users(const Call& call) {
+http::Response list_users(const Call& call) {
   const auto realm = call.request.parameter("realm");
   const auto limit = number_parameter(call.request, "limit", kUsualUsers, kMostUsers);
   if (!limit || *limit == 0) return refuse(400, "bad_limit", "limit: a number from 1 to 10000");
@@ -72,7 +72,7 @@ HttpResponse list_users(const Call& call) {
   return reply(200, json);
 }
 
-HttpResponse put_user(const Call& call) {
+http::Response put_user(const Call& call) {
   const std::string& name = call.arguments[0];
   if (const auto problem = name_problem(name, auth::kMaxUsernameSize)) {
     return refuse(400, "bad_name", "the name " + *problem);
@@ -96,7 +96,7 @@ HttpResponse put_user(const Call& call) {
   return reply(added ? 201 : 200, {{"realm", *realm}, {"name", name}, {"added", added}});
 }
 
-HttpResponse remove_user(const Call& call) {
+http::Response remove_user(const Call& call) {
   const std::string& name = call.arguments[0];
   const auto realm = realm_of(call);
   if (!realm) return realm.error();
@@ -127,7 +127,7 @@ std::string id_of(const auth::StoredSecret& secret) {
   return to_hex(ByteView(digest).first(8));
 }
 
-HttpResponse list_secrets(const Call& call) {
+http::Response list_secrets(const Call& call) {
   auto database = open_database(call, UserDatabase::Open::read_only);
   if (!database) return database.error();
   const auto stored = database->secrets(call.request.parameter("realm"));
@@ -139,7 +139,7 @@ HttpResponse list_secrets(const Call& call) {
   return reply(200, {{"secrets", std::move(secrets)}});
 }
 
-HttpResponse add_secret(const Call& call) {
+http::Response add_secret(const Call& call) {
   const auto realm = realm_of(call);
   if (!realm) return realm.error();
   if (unknown_member(call.body, {"secret"})) {
@@ -166,7 +166,7 @@ HttpResponse add_secret(const Call& call) {
   return reply(*put == auth::PutResult::added ? 201 : 200, json);
 }
 
-HttpResponse remove_secret(const Call& call) {
+http::Response remove_secret(const Call& call) {
   auto database = open_database(call, UserDatabase::Open::existing);
   if (!database) return database.error();
   const auto stored = database->secrets(std::nullopt);
@@ -184,12 +184,12 @@ HttpResponse remove_secret(const Call& call) {
 }
 
 constexpr Route kUserRoutes[] = {
-    {Method::get, "/v1/users", list_users},
-    {Method::put, "/v1/users/{name}", put_user},
-    {Method::del, "/v1/users/{name}", remove_user},
-    {Method::get, "/v1/secrets", list_secrets},
-    {Method::post, "/v1/secrets", add_secret},
-    {Method::del, "/v1/secrets/{id}", remove_secret},
+    {http::Method::get, "/v1/users", list_users},
+    {http::Method::put, "/v1/users/{name}", put_user},
+    {http::Method::del, "/v1/users/{name}", remove_user},
+    {http::Method::get, "/v1/secrets", list_secrets},
+    {http::Method::post, "/v1/secrets", add_secret},
+    {http::Method::del, "/v1/secrets/{id}", remove_secret},
 };
 
 }  // namespace

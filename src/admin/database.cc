@@ -8,14 +8,14 @@ constexpr milliseconds kPatience{1000};
 
 }  // namespace
 
-HttpResponse refuse(const auth::DatabaseFailure& failure) {
+http::Response refuse(const auth::DatabaseFailure& failure) {
   const bool passes = failure.error == auth::DatabaseError::locked;
   return refuse(passes ? 503 : 409, passes ? "database_locked" : "database_unusable",
                 "the user database: " + auth::to_string(failure));
 }
 
-Result<auth::UserDatabase, HttpResponse> open_database(const Call& call,
-                                                       auth::UserDatabase::Open how) {
+Result<auth::UserDatabase, http::Response> open_database(const Call& call,
+                                                         auth::UserDatabase::Open how) {
   const auto configuration = call.control.configuration();
   const std::string& path = configuration->config.userdb_path;
   if (path.empty()) {
@@ -39,7 +39,7 @@ std::optional<std::string> name_problem(const std::string& text, size_t max_size
   return {};
 }
 
-Result<std::string, HttpResponse> realm_of(const Call& call) {
+Result<std::string, http::Response> realm_of(const Call& call) {
   const auto given = call.request.parameter("realm");
   if (!given) return call.control.configuration()->config.realm;
   if (const auto problem = name_problem(*given, auth::kMaxRealmSize)) {

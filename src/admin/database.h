@@ -10,12 +10,12 @@
 namespace turnpike::admin {
 
 // Opened for one request; the answer when that can't be done.
-Result<auth::UserDatabase, HttpResponse> open_database(const Call& call,
-                                                       auth::UserDatabase::Open how);
-HttpResponse refuse(const auth::DatabaseFailure& failure);
+Result<auth::UserDatabase, http::Response> open_database(const Call& call,
+                                                         auth::UserDatabase::Open how);
+http::Response refuse(const auth::DatabaseFailure& failure);
 
 // The realm in the query, else the server's own; a refusal when it can't be one.
-Result<std::string, HttpResponse> realm_of(const Call& call);
+Result<std::string, http::Response> realm_of(const Call& call);
 
 // What is wrong with a name that is to be stored, if anything.
 std::optional<std::string> name_problem(const std::string& text, size_t max_size);

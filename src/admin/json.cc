@@ -37,11 +37,11 @@ std::string to_text(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-HttpResponse reply(int status, const Json& json) {
+http::Response reply(int status, const Json& json) {
   return {.status = status, .body = to_text(json)};
 }
 
-HttpResponse refuse(int status, std::string_view code, std::string_view message) {
+http::Response refuse(int status, std::string_view code, std::string_view message) {
   return reply(status, {{"error", {{"code", code}, {"message", message}}}});
 }
 

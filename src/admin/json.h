@@ -6,8 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "admin/http_message.h"
 #include "base/result.h"
+#include "http/message.h"
 
 namespace turnpike::admin {
 
@@ -22,8 +22,8 @@ Result<Json, std::string> parse_json(std::string_view text);
 // Valid JSON whatever the strings hold: what is not UTF-8 becomes U+FFFD.
 std::string to_text(const Json& json);
 
-HttpResponse reply(int status, const Json& json);
+http::Response reply(int status, const Json& json);
 // {"error": {"code": ..., "message": ...}}
-HttpResponse refuse(int status, std::string_view code, std::string_view message);
+http::Response refuse(int status, std::string_view code, std::string_view message);
 
 }  // namespace turnpike::admin

@@ -12,4 +12,7 @@ void append_json_string(std::string& out, std::string_view text);
 
 std::string json_string(std::string_view text);
 
+// RFC 3629.
+bool is_utf8(std::string_view text);
+
 }  // namespace turnpike

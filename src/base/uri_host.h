@@ -13,6 +13,8 @@ struct UriHost {
 
   // Takes IPv6 with or without brackets. Nothing when it is neither a name nor an address.
   static std::optional<UriHost> parse(std::string_view text);
+
+  friend bool operator==(const UriHost&, const UriHost&) = default;
 };
 
 }  // namespace turnpike

@@ -4,16 +4,17 @@
 
 #include "auth/time_limited.h"
 #include "cli/commands.h"
-#include "cli/ice_servers.h"
 #include "cli/option_parser.h"
 #include "cli/password_input.h"
 #include "net/clock.h"
 #include "net/tls_certificate.h"
+#include "webrtc/ice_servers.h"
 
 namespace turnpike::cli {
 namespace {
 
 namespace po = boost::program_options;
+using webrtc::IceServer;
 
 constexpr const char* kCredentialsCommand = "turnpike credentials";
 constexpr int64_t kDefaultTtlSeconds = int64_t{24} * 60 * 60;
@@ -152,9 +153,9 @@ using Print = std::string (*)(const IceServer&);
 
 // nullptr: there is no such format.
 Print find_format(std::string_view name) {
-  if (name == "array") return ice_servers_json;
-  if (name == "configuration") return rtc_configuration_json;
-  if (name == "environment") return environment_lines;
+  if (name == "array") return webrtc::ice_servers_json;
+  if (name == "configuration") return webrtc::rtc_configuration_json;
+  if (name == "environment") return webrtc::environment_lines;
   return nullptr;
 }
 

@@ -164,6 +164,14 @@ struct Config {
   bool prometheus_username_labels = false;
   bool prometheus_coturn_names = false;  // Beside our own.
 
+  // Credentials for web pages.
+  std::vector<Endpoint> rest_listen;            // Empty: they are not given.
+  std::vector<std::string> rest_api_keys;       // Not empty if they are.
+  std::vector<std::string> rest_allow_origins;  // "*": all.
+  uint32_t rest_ttl_s = 86'400;
+  uint32_t rest_limit_rps = 100;            // Altogether; 0: no limit.
+  uint32_t rest_limit_per_source_rps = 10;  // 0: no limit.
+
   // Logs and process.
   LogTarget log_target = LogTarget::standard_error;
   std::string log_file_path;  // For LogTarget::file.

@@ -72,7 +72,7 @@ const Index& options_by_name() {
 }  // namespace
 
 std::span<const OptionGroup> option_groups() {
-  static const std::array<OptionGroup, 13> groups = {{
+  static const std::array<OptionGroup, 14> groups = {{
       {"Listeners", listener_options()},
       {"Clients over TCP, TLS and DTLS", tls_options()},
       {"Relayed addresses", relay_options()},
@@ -81,6 +81,7 @@ std::span<const OptionGroup> option_groups() {
       {"Limits", limit_options()},
       {"Protocol", protocol_options()},
       {"Metrics", metrics_options()},
+      {"Credentials for web pages", webrtc_options()},
       {"Logs and process", log_options()},
       {"Operation", operation_options()},
       {"Command line only", command_line_options()},

@@ -15,6 +15,7 @@ std::span<const Option> peer_options();
 std::span<const Option> limit_options();
 std::span<const Option> protocol_options();
 std::span<const Option> metrics_options();
+std::span<const Option> webrtc_options();
 std::span<const Option> log_options();
 std::span<const Option> operation_options();
 std::span<const Option> command_line_options();

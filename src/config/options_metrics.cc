@@ -9,7 +9,11 @@ namespace {
 
 Complaint set_path(Config& config, std::string_view value) {
   const auto is_plain = [](char c) { return c > ' ' && c < 0x7f && c != '?' && c != '#'; };
-  if (!value.starts_with('/') || value.size() < 2 || value.size() > 256 ||
+  // What the HTTP server takes for a path: no empty segment, none that leads elsewhere, no escape.
+  const bool is_straight = value.find("//") == std::string_view::npos &&
+                           value.find("/.") == std::string_view::npos &&
+                           value.find('%') == std::string_view::npos && !value.ends_with('/');
+  if (!value.starts_with('/') || value.size() > 256 || !is_straight ||
       !std::all_of(value.begin(), value.end(), is_plain)) {
     return "must be a path such as /metrics";
   }

@@ -7,6 +7,7 @@
 #include "config/option_values.h"
 #include "config/remarks.h"
 #include "config/validate_listeners.h"
+#include "config/validate_webrtc.h"
 
 namespace turnpike::config {
 namespace {
@@ -391,6 +392,7 @@ void validate(LoadResult& result) {
   check_quotas(result.config, remarks);
   check_protocol(result.config, remarks);
   check_metrics(result, remarks);
+  check_rest(result.config, remarks);
   check_operation(result.config, remarks);
 }
 

@@ -33,6 +33,8 @@ class TlsCertificate {
 
   // Whether the certificate is for that host name (RFC 6125, wildcards included).
   [[nodiscard]] bool covers(const std::string& host) const;
+  // Whether browsers would take it for that name: they heed no common name.
+  [[nodiscard]] bool lists(const std::string& host) const;
   // Whether one of its names is covered by `other` too.
   [[nodiscard]] bool shares_a_name_with(const TlsCertificate& other) const;
   // The DNS names it lists or, where it lists none, its common name.
@@ -54,8 +56,7 @@ class TlsCertificate {
   EvpPkeyPtr key_;
 };
 
-// Whether browsers would take the certificate in that PEM file for one of `host`: other than
-// covers() they heed no common name. The key is not needed.
+// The same as lists() for the certificate in that PEM file. The key is not needed.
 Result<bool, std::string> certificate_file_names(const std::string& path, const std::string& host);
 
 // The text of the oldest error that OpenSSL has noted on this thread; forgets all of them.

@@ -104,6 +104,7 @@ struct ServerStatus {
   std::string realm;
   seconds uptime{0};
   bool draining = false;
+  bool locating = false;              // external-ip=auto, and nobody has been told an address yet.
   std::optional<seconds> drain_left;  // Absent: no deadline.
   uint64_t sessions = 0;
   uint64_t sessions_opened = 0;

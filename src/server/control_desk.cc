@@ -103,6 +103,7 @@ ServerStatus ControlDesk::status() {
   const Instant now = net::monotonic_now();
   status.uptime = std::chrono::floor<seconds>(now - started_);
   status.draining = draining_.load();
+  status.locating = locating_.load(std::memory_order_relaxed);
   for (const auto& worker : workers_) {
     const turn::Counters& c = worker->counters();
     status.workers.push_back({worker->allocations(), std::chrono::floor<seconds>(std::max(

@@ -60,6 +60,7 @@ class ControlDesk final : public Control {
   void set_configuration(Configuration configuration, std::vector<Endpoint> listening);
   void note_reload(std::vector<std::string> needs_restart, WallTime at);
   void note_draining(std::optional<Instant> deadline);
+  void note_locating(bool locating) { locating_.store(locating, std::memory_order_relaxed); }
 
  private:
   struct Rare {
@@ -81,6 +82,7 @@ class ControlDesk final : public Control {
   const Instant started_;
   AnswerDesk desk_;
   std::atomic<bool> draining_{false};
+  std::atomic<bool> locating_{false};
   mutable std::mutex mutex_;
   Rare rare_;  // Guarded by mutex_.
 };

@@ -208,6 +208,15 @@ void add_relayed(const MetricsSetup& setup, Page& page) {
       .add({}, sum_of(setup.workers, &Counters::peer_bytes));
 }
 
+void add_rest(const webrtc::RestCounters& counters, Page& page) {
+  Family& requests = page.counter("turnpike_rest_requests_total",
+                                  "Requests for credentials over HTTP, by what became of them.");
+  for (size_t i = 0; i < webrtc::kRestResults; ++i) {
+    const auto result = static_cast<webrtc::RestResult>(i);
+    requests.add({{"result", std::string(to_string(result))}}, counters.get(result));
+  }
+}
+
 }  // namespace
 
 void add_protocol_metrics(const MetricsSetup& setup, Page& page) {
@@ -216,6 +225,7 @@ void add_protocol_metrics(const MetricsSetup& setup, Page& page) {
   add_relayed(setup, page);
   add_drops(setup, page);
   add_plain_counters(setup, page);
+  if (setup.rest != nullptr) add_rest(*setup.rest, page);
 }
 
 void add_user_metrics(const MetricsSetup& setup, Page& page) {

@@ -21,6 +21,7 @@
 #include "turn/counters.h"
 #include "turn/relay_directory.h"
 #include "turn/reply_limiter.h"
+#include "webrtc/rest_api.h"
 
 namespace turnpike::server {
 
@@ -44,6 +45,7 @@ struct MetricsSetup {
   const turn::ReplyBuckets* error_replies = nullptr;
   turn::ReplyLimit error_limit;
   const UserTraffic* users = nullptr;
+  const webrtc::RestCounters* rest = nullptr;
   uint32_t ports_per_address = 0;
   uint64_t total_quota = 0;  // 0: no limit.
   std::string realm;

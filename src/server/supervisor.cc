@@ -13,6 +13,7 @@
 #include "server/discovery.h"
 #include "server/own_servers.h"
 #include "server/privileges.h"
+#include "server/rest.h"
 #include "server/setup.h"
 #include "server/users.h"
 #include "turnpike/version.h"
@@ -68,6 +69,7 @@ Result<std::unique_ptr<Supervisor>, std::string> Supervisor::start(config::Confi
   // Before anybody is answered: who has seen an answer may send a signal.
   supervisor->watch_signals();
   supervisor->start_threads();
+  if (auto started = supervisor->start_rest(); !started) return unexpected(started.error());
   if (auto started = supervisor->start_metrics(); !started) return unexpected(started.error());
   return supervisor;
 }
@@ -110,6 +112,8 @@ Result<void, std::string> Supervisor::prepare() {
   if (config_.external_ip_auto) {
     // Until the address is known an Allocate would be told a wrong one.
     post_to_all([] { return SetAdmission{turn::Admission::closed}; });
+    locating_ = true;
+    desk_->note_locating(true);
   }
   return prepare_alternates();
 }
@@ -265,6 +269,7 @@ Result<void, std::string> Supervisor::start_metrics() {
   setup.error_replies = &error_replies_;
   setup.error_limit = {config_.unauthorized_ratelimit_rps, config_.unauthorized_ratelimit_burst};
   setup.users = user_traffic_.get();
+  setup.rest = rest_ ? &rest_->counters() : nullptr;
   setup.ports_per_address = static_cast<uint32_t>(config_.max_port - config_.min_port + 1);
   setup.total_quota = config_.total_quota;
   setup.realm = config_.realm;
@@ -284,8 +289,32 @@ Result<void, std::string> Supervisor::start_metrics() {
   return {};
 }
 
+Result<void, std::string> Supervisor::start_rest() {
+  if (config_.rest_listen.empty()) return {};
+  auto rest = webrtc::RestServer::start(config_.rest_listen, rest_settings());
+  if (!rest) return unexpected(rest.error());
+  rest_ = std::move(*rest);
+  for (const Endpoint& endpoint : config_.rest_listen) {
+    log_info("credentials_served", {{"address", endpoint.to_string()}, {"path", "/turn"}});
+  }
+  return {};
+}
+
+std::shared_ptr<const webrtc::RestSettings> Supervisor::rest_settings() const {
+  std::string closed;
+  if (locating_) closed = "the server does not know its public address yet";
+  if (shutdown_.draining()) closed = "the server is draining";
+  return make_rest_settings(config_, *host_, tls_ ? tls_->context().get() : nullptr,
+                            std::move(closed));
+}
+
+void Supervisor::update_rest() {
+  if (rest_) rest_->use(rest_settings());
+}
+
 Supervisor::~Supervisor() {
   exposer_.reset();
+  rest_.reset();
   // The workers first: they ask the auth service, which may go on answering into the mailboxes of
   // workers that have stopped.
   for (size_t i = 0; i < threads_.size(); ++i) {
@@ -361,9 +390,13 @@ void Supervisor::on_external_address(const std::optional<Ip>& ip) {
                 {{"reason", "nobody could tell the public address; clients are told local ones"}});
   }
   if (on_external_ips) on_external_ips(config_.external_ips);
+  locating_ = false;
+  update_rest();
   post_to_all([this] { return NewExternalIps{make_relay_settings(config_).external_ips}; });
   mail_settings();
   if (!shutdown_.draining()) post_to_all([] { return SetAdmission{turn::Admission::open}; });
+  // Readiness last, as it goes first where we drain.
+  desk_->note_locating(false);
 }
 
 void Supervisor::on_addresses_changed() {
@@ -375,6 +408,7 @@ void Supervisor::on_addresses_changed() {
   host_ = std::make_shared<net::HostAddresses>(std::move(*host));
   mail_settings();
   post_to_all([this] { return NewHostAddresses{host_}; });
+  update_rest();
   log_info("addresses_changed", {{"addresses", host_->addresses.size()}});
   if (external_address_) external_address_->look();
 }
@@ -442,6 +476,7 @@ void Supervisor::obey(Shutdown::Verdict verdict) {
       // Readiness first: whoever balances the load must have looked away before we refuse.
       desk_->note_draining(shutdown_.deadline());
       if (metrics_) metrics_->set_draining();
+      update_rest();
       log_info("draining", {{"allocations", allocations()}});
       post_to_all([] { return SetAdmission{turn::Admission::closed}; });
       return;

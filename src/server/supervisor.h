@@ -30,6 +30,7 @@
 #include "server/tls_keeper.h"
 #include "server/worker.h"
 #include "turn/relay_directory.h"
+#include "webrtc/rest_server.h"
 
 namespace turnpike::server {
 
@@ -83,6 +84,10 @@ class Supervisor {
   Result<void, std::string> drop_rights() const;
   void start_threads();
   Result<void, std::string> start_metrics();
+  Result<void, std::string> start_rest();
+  [[nodiscard]] std::shared_ptr<const webrtc::RestSettings> rest_settings() const;
+  // The REST API sees what changed of all that it tells.
+  void update_rest();
   void watch_signals();
   void watch_addresses();
 
@@ -146,6 +151,7 @@ class Supervisor {
   std::unique_ptr<auth::AuthService> auth_service_;
   std::vector<std::thread> threads_;
   std::unique_ptr<Alternates> alternates_;     // nullptr: none are configured.
+  std::unique_ptr<webrtc::RestServer> rest_;   // nullptr: not asked for.
   std::unique_ptr<MetricsSource> metrics_;     // nullptr: no metrics are served.
   std::unique_ptr<metrics::Exposer> exposer_;  // Reads all of the above on a thread of its own.
 
@@ -160,6 +166,7 @@ class Supervisor {
   std::optional<net::AddressChanges> address_changes_;
   std::vector<net::Watch> watches_;
   std::unique_ptr<ExternalAddress> external_address_;
+  bool locating_ = false;  // external-ip=auto has not told anything yet.
   bool stopping_ = false;
   Shutdown shutdown_;
   MemoryReturn memory_return_;

@@ -25,6 +25,7 @@ void Supervisor::announce_certificates() {
 void Supervisor::publish_tls() {
   post_to_all([this] { return NewTlsContext{tls_->context()}; });
   if (metrics_) metrics_->set_certificates(*tls_->context());
+  update_rest();
 }
 
 ReloadReport Supervisor::reload() {
@@ -90,6 +91,7 @@ void Supervisor::use_configuration(config::LoadResult loaded, Prepared prepared)
   // The new users tell their state, which brings the database's rules along.
   auth_service_->replace(std::move(prepared.users));
   mail_settings();
+  update_rest();
   const auto workers = static_cast<uint32_t>(workers_.size());
   const NewLimits limits = {make_stream_limits(config_, workers),
                             make_dtls_limits(config_, workers), make_relay_settings(config_)};

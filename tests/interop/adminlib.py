@@ -18,7 +18,8 @@ class Answer:
         self.status = int(lines[0].split(" ")[1]) if lines[0].startswith("HTTP/1.1 ") else 0
         self.headers = dict(line.lower().split(": ", 1) for line in lines[1:])
         self.body = body
-        self.json = json.loads(body) if body else None
+        is_json = self.headers.get("content-type", "").startswith("application/json")
+        self.json = json.loads(body) if body and is_json else None
 
 
 class Admin:

@@ -94,7 +94,7 @@ def activation():
                 true(stream.recv(100)[:2] == b"\x01\x01", "a Binding over TCP is answered")
             with socket.socket(socket.AF_UNIX) as admin:
                 admin.connect(path)
-                admin.sendall(b"GET /v1/status HTTP/1.1\r\n\r\n")
+                admin.sendall(b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 true(b"200 OK" in admin.recv(1000), "the admin API")
         finally:
             process.send_signal(signal.SIGTERM)

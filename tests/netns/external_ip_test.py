@@ -11,7 +11,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bed  # noqa: E402
 from bed import Bed, Nat  # noqa: E402
 from far_side import FarSide  # noqa: E402
-from harness import case, equal, main, server_command, true  # noqa: E402
+from adminlib import Admin  # noqa: E402
+from harness import case, equal, main, server_command, true, until  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPT = os.path.join(HERE, "relay_client.py")
@@ -30,10 +31,11 @@ class Server:
     def __init__(self, the_bed, folder, *options):
         self.bed = the_bed
         self.path = os.path.join(folder, "server.log")
+        self.admin = Admin(os.path.join(folder, "admin.sock"))
         with open(self.path, "w", encoding="utf-8") as log:
             self.program = the_bed.popen("c0", *server_command(), "-n", "--external-ip=auto", "--listening-ip=" + LOCAL,
                                          "--log-file=stdout", "--realm=bed.example", "--user=u:p",
-                                         "--external-ip-interval=1", *options, stdout=log, stderr=subprocess.STDOUT)
+                                         "--external-ip-interval=1", "--admin-socket=" + self.admin.where, *options, stdout=log, stderr=subprocess.STDOUT)
         self.started = time.monotonic()
 
     def log(self):
@@ -95,7 +97,12 @@ def _():
         state = server.wait_until_it_listens()
         if time.monotonic() - server.started < 3:
             equal(state["error"], 508)
+        before = server.admin.ask("GET", "/readyz")
+        if time.monotonic() - server.started < 3:
+            equal((before.status, before.json["status"]), (503, "locating"))
+            equal(server.admin.get("/healthz"), {"status": "ok"})
         server.wait_for(LOCAL, 15)
+        until(lambda: server.admin.get("/readyz") == {"status": "ready"}, "readiness follows", 2)
         true("external_ip_unknown" in server.log(), "the log warns")
 
 

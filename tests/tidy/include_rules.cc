@@ -24,16 +24,19 @@ const std::vector<Module>& modules() {
       {"client", {"base", "stun", "net"}},
       {"relay", {"base", "net", "turn"}},
       {"config", {"base"}},
-      {"metrics", {"base", "net"}},
+      {"http", {"base", "net"}},
+      {"metrics", {"base", "net", "http"}},
       {"embed", {"base", "net", "stun", "client"}},
       {"nat", {"base", "net", "stun", "client", "config"}},
+      {"webrtc", {"base", "stun", "auth", "turn", "net", "http", "config"}},
       {"server",
-       {"base", "stun", "auth", "auth/store", "turn", "net", "client", "relay", "config",
-        "metrics"}},
-      {"admin", {"base", "stun", "auth", "auth/store", "net", "metrics", "config", "server"}},
+       {"base", "stun", "auth", "auth/store", "turn", "net", "client", "relay", "config", "metrics",
+        "webrtc"}},
+      {"admin",
+       {"base", "stun", "auth", "auth/store", "net", "http", "metrics", "config", "server"}},
       {"cli",
        {"base", "stun", "auth", "auth/store", "turn", "net", "client", "relay", "config", "metrics",
-        "nat", "server", "admin"}},
+        "nat", "webrtc", "server", "admin"}},
   };
   return all;
 }
@@ -50,10 +53,11 @@ const std::vector<HeaderPlace>& header_places() {
       "src/net/",        "src/relay/",  "src/server/", "src/cli/",
       "src/auth/store/", "src/config/", "src/admin/",  "src/metrics/",
       "src/nat/",        "tests/",      "bench/",      "src/base/default_paths.cc"};
-  const std::vector<std::string_view> sockets = {
-      "src/net/",           "src/relay/",      "tests/loopback/",
-      "tests/netns/",       "tests/unit/net/", "tests/unit/relay/",
-      "tests/unit/server/", "tests/unit/cli/", "bench/"};
+  const std::vector<std::string_view> sockets = {"src/net/",           "src/relay/",
+                                                 "tests/loopback/",    "tests/netns/",
+                                                 "tests/unit/net/",    "tests/unit/relay/",
+                                                 "tests/unit/server/", "tests/unit/cli/",
+                                                 "tests/unit/http/",   "bench/"};
   static const std::vector<HeaderPlace> all = {
       {"sanitizer/", {"tests/support/"}},
       {"spdlog/", {"src/base/log.cc"}},
@@ -99,8 +103,7 @@ const std::vector<HeaderPlace>& header_places() {
       {"malloc.h", {"src/server/supervisor.cc", "tests/", "bench/"}},
       {"stdlib.h", {"tests/"}},
       {"thread",
-       {"src/server/", "src/admin/", "src/metrics/", "src/auth/store/", "src/cli/load.cc", "tests/",
-        "bench/"}},
+       {"src/server/", "src/http/", "src/auth/store/", "src/cli/load.cc", "tests/", "bench/"}},
       {"iostream", {"src/cli/", "tests/", "bench/"}},
       {"fstream",
        {"src/config/", "src/cli/", "src/net/", "src/metrics/", "src/server/", "src/nat/", "tests/",

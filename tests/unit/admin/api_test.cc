@@ -23,47 +23,54 @@ class ApiTest : public ::testing::Test {
  protected:
   ApiTest() { set_log_level(LogLevel::off); }
 
-  HttpResponse ask(std::string_view method, const std::string& target, const std::string& body = "",
-                   Door door = Door::local, std::string_view token = {}) {
+  http::Response ask(std::string_view method, const std::string& target,
+                     const std::string& body = "", http::Door door = http::Door::local,
+                     std::string_view token = {}) {
     std::string text(method);
-    text += " " + target + " HTTP/1.1\r\n";
+    text += " " + target + " HTTP/1.1\r\nHost: localhost\r\n";
     if (!token.empty()) text.append("Authorization: Bearer ").append(token).append("\r\n");
     if (!body.empty()) {
       text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
               "\r\n";
     }
-    HttpParser parser;
-    EXPECT_EQ(parser.push(as_bytes(text + "\r\n" + body)), HttpParser::State::complete) << text;
+    http::Parser parser;
+    EXPECT_EQ(parser.push(as_bytes(text + "\r\n" + body)), http::Parser::State::complete) << text;
     return api_.handle(parser.request(), door);
   }
-  static Json json_of(const HttpResponse& response) { return Json::parse(response.body); }
+  static Json json_of(const http::Response& response) { return Json::parse(response.body); }
 
   FakeControl control_;
   Api api_{control_, std::string(kToken)};
 };
 
 TEST_F(ApiTest, AsksForTheTokenOverTcp) {
-  EXPECT_EQ(ask("GET", "/v1/status", "", Door::tcp).status, 401);
-  EXPECT_EQ(ask("GET", "/v1/status", "", Door::tcp, "wrong").status, 401);
-  EXPECT_EQ(ask("GET", "/v1/nothing", "", Door::tcp).status, 401);
-  EXPECT_EQ(ask("GET", "/v1/status", "", Door::tcp, kToken).status, 200);
+  EXPECT_EQ(ask("GET", "/v1/status", "", http::Door::tcp).status, 401);
+  EXPECT_EQ(ask("GET", "/v1/status", "", http::Door::tcp, "wrong").status, 401);
+  EXPECT_EQ(ask("GET", "/v1/nothing", "", http::Door::tcp).status, 401);
+  EXPECT_EQ(ask("GET", "/v1/status", "", http::Door::tcp, kToken).status, 200);
   EXPECT_EQ(ask("GET", "/v1/status").status, 200);
 }
 
 TEST_F(ApiTest, AnEmptyTokenLetsNobodyInOverTcp) {
   Api open(control_, "");
-  HttpParser parser;
-  parser.push(as_bytes("GET /v1/status HTTP/1.1\r\nAuthorization: Bearer \r\n\r\n"));
-  EXPECT_EQ(open.handle(parser.request(), Door::tcp).status, 401);
+  http::Parser parser;
+  parser.push(as_bytes("GET /v1/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \r\n\r\n"));
+  EXPECT_EQ(open.handle(parser.request(), http::Door::tcp).status, 401);
 }
 
 TEST_F(ApiTest, ProbesNeedNoToken) {
-  EXPECT_EQ(ask("GET", "/healthz", "", Door::tcp).status, 200);
-  EXPECT_EQ(ask("GET", "/readyz", "", Door::tcp).status, 200);
+  EXPECT_EQ(ask("GET", "/healthz", "", http::Door::tcp).status, 200);
+  EXPECT_EQ(ask("GET", "/readyz", "", http::Door::tcp).status, 200);
 }
 
 TEST_F(ApiTest, ReadinessEndsWithDrainingAndHealthDoesNot) {
   control_.state.draining = true;
+  EXPECT_EQ(ask("GET", "/readyz").status, 503);
+  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+}
+
+TEST_F(ApiTest, ReadinessWaitsForThePublicAddress) {
+  control_.state.locating = true;
   EXPECT_EQ(ask("GET", "/readyz").status, 503);
   EXPECT_EQ(ask("GET", "/healthz").status, 200);
 }
@@ -77,9 +84,10 @@ TEST_F(ApiTest, AStuckWorkerIsIllHealth) {
 }
 
 TEST_F(ApiTest, TellsWhichMethodsAPathTakes) {
-  const HttpResponse response = ask("DELETE", "/v1/log-level");
+  const http::Response response = ask("DELETE", "/v1/log-level");
   EXPECT_EQ(response.status, 405);
-  EXPECT_EQ(response.allow, "GET, PUT");
+  ASSERT_EQ(response.headers.size(), 1U);
+  EXPECT_EQ(response.headers[0].name + ": " + response.headers[0].value, "Allow: GET, PUT");
   EXPECT_EQ(ask("GET", "/v1/nothing").status, 404);
 }
 
@@ -141,7 +149,7 @@ TEST_F(ApiTest, DrainsWithAndWithoutALimit) {
 
 TEST_F(ApiTest, AReloadThatIsRefusedIs422WithTheReasons) {
   control_.report.errors = {"x.conf:3: no"};
-  const HttpResponse response = ask("POST", "/v1/reload");
+  const http::Response response = ask("POST", "/v1/reload");
   EXPECT_EQ(response.status, 422);
   EXPECT_EQ(json_of(response)["errors"][0], "x.conf:3: no");
   control_.report = {};
@@ -153,7 +161,7 @@ TEST_F(ApiTest, TellsNoSecretOfTheConfiguration) {
   control_.in_force.applied["user"] = {{"ann:swordfish", {"x.conf", 3}}};
   control_.in_force.applied["static-auth-secret"] = {{"north", {"command line", 0}}};
   control_.in_force.applied["admin-token"] = {{"south", {"command line", 0}}};
-  const HttpResponse response = ask("GET", "/v1/config");
+  const http::Response response = ask("GET", "/v1/config");
   EXPECT_THAT(response.body, Not(HasSubstr("swordfish")));
   EXPECT_THAT(response.body, Not(HasSubstr("north")));
   EXPECT_THAT(response.body, Not(HasSubstr("south")));
@@ -164,7 +172,7 @@ TEST_F(ApiTest, TellsNoSecretOfTheConfiguration) {
 
 TEST_F(ApiTest, WithoutADatabaseUsersAreThoseOfTheConfiguration) {
   control_.in_force.config.users = {{"ann", "swordfish", {}}};
-  const HttpResponse response = ask("GET", "/v1/users");
+  const http::Response response = ask("GET", "/v1/users");
   EXPECT_EQ(json_of(response)["users"][0]["name"], "ann");
   EXPECT_THAT(response.body, Not(HasSubstr("swordfish")));
   EXPECT_EQ(ask("PUT", "/v1/users/bob", R"({"password": "p"})").status, 409);
@@ -183,9 +191,10 @@ TEST_F(ApiTest, ABodyHasToBeAJsonObject) {
   for (const char* body : {"[]", "1", "\"x\"", "{", "null"}) {
     EXPECT_EQ(ask("POST", "/v1/drain", body).status, 400) << body;
   }
-  HttpParser parser;
-  parser.push(as_bytes("POST /v1/drain HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"));
-  EXPECT_EQ(api_.handle(parser.request(), Door::local).status, 415);
+  http::Parser parser;
+  ASSERT_EQ(parser.push(as_bytes("POST /v1/drain HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")),
+            http::Parser::State::complete);
+  EXPECT_EQ(api_.handle(parser.request(), http::Door::local).status, 415);
 }
 
 TEST(ApiDescription, NamesEveryRouteAndNoOther) {

@@ -116,7 +116,7 @@ TEST_F(FirstUserTest, SaysWhichFileItCannotMake) {
 
 class AnnouncementTest : public testing::Test {
  protected:
-  Announcement announcement() { return announcement_of(config_, host_, {"guest", "pw", {}}); }
+  webrtc::OwnServer announcement() { return announcement_of(config_, host_, {"guest", "pw", {}}); }
 
   config::Config config_;
   net::HostAddresses host_;

@@ -49,6 +49,10 @@ INSTANTIATE_TEST_SUITE_P(
              "two private addresses"},
         Case{"no-auth", "beside users"}, Case{"use-auth-secret", "has no secret"},
         Case{"stun-only\nno-stun", "nothing to serve"},
+        Case{"rest-listen=127.0.0.1:8080\nrest-api-key=a-key-of-some-length",
+             "needs static-auth-secret"},
+        Case{"rest-listen=127.0.0.1:8080\nstatic-auth-secret=north-north-north",
+             "needs rest-api-key"},
         Case{"tcp-proxy-port=4000", "needs proxy-from"},
         Case{"tcp-proxy-port=4000\nproxy-from=10.0.0.1\nno-tcp", "contradict"},
         Case{"tcp-proxy-port=4000\ntcp-proxy-port=4000\nproxy-from=10.0.0.1", "twice"},
@@ -87,6 +91,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"alt-listening-port=4000", "is not opened"},
         Case{"rfc5780\nlistening-ip=10.0.0.1\nlistening-ip=10.0.0.2\nexternal-ip=203.0.113.1",
              "two listening-ip"},
+        Case{"rest-limit=5", "no effect without rest-listen"},
+        Case{"rest-listen=192.0.2.1:8080\n"
+             "rest-api-key=a-key-of-some-length\nstatic-auth-secret=north-north-north",
+             "plain HTTP"},
         Case{"allow-loopback-peers", "tests only"}));
 
 TEST_P(ValidateFine, HasNothingToSay) {
@@ -102,7 +110,9 @@ INSTANTIATE_TEST_SUITE_P(
                       "max-bps=3000000\nbps-capacity=100M", "userdb=/x/turndb",
                       "static-auth-secret=0123456789abcdef", "unauthorized-ratelimit-rps=5000",
                       "tcp-proxy-port=4000\ntcp-proxy-port=4001\nproxy-from=10.0.0.0/8",
-                      "rfc5780\nlistening-ip=192.0.2.1\nlistening-ip=192.0.2.2"));
+                      "rfc5780\nlistening-ip=192.0.2.1\nlistening-ip=192.0.2.2",
+                      "rest-listen=[::1]:8080\n"
+                      "rest-api-key=a-key-of-some-length\nstatic-auth-secret=north-north-north"));
 
 TEST(Validate, OpensOnePortWhenBothAreTheSame) {
   const LoadResult result = load_text("listening-port=443\ntls-listening-port=443");

@@ -99,6 +99,17 @@ TEST_F(MetricsSourceTest, TellsEveryNumberOfAWorker) {
   EXPECT_EQ(untold(stats_, {}), std::vector<size_t>());
 }
 
+TEST_F(MetricsSourceTest, TellsWhatBecameOfRequestsForCredentials) {
+  EXPECT_EQ(text().find("turnpike_rest"), std::string::npos);
+  webrtc::RestCounters rest;
+  setup_.rest = &rest;
+  for (size_t i = 0; i < webrtc::kRestResults; ++i) {
+    rest.add(static_cast<webrtc::RestResult>(i));
+    const std::string result(to_string(static_cast<webrtc::RestResult>(i)));
+    EXPECT_TRUE(says("turnpike_rest_requests_total{result=\"" + result + "\"} 1")) << result;
+  }
+}
+
 // A counter that has no family of its own gets one by its name, which may be taken already.
 TEST_F(MetricsSourceTest, TellsEachFamilyOnce) {
   metrics::Page page;

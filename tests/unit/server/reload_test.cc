@@ -17,7 +17,8 @@ bool change(const config::Option& option, Config& config) {
   const Config before = config;
   for (const char* value :
        {"on", "off", "7", "9999", "60001", "5M", "192.0.2.7", "127.0.0.9", "ipv6", "x:y",
-        "192.0.2.0/25", "json", "debug", "#", "/a/path/of/a/file", "http://192.0.2.7/"}) {
+        "192.0.2.0/25", "json", "debug", "#", "/a/path/of/a/file", "http://192.0.2.7/",
+        "192.0.2.7:8080", "https://a.example"}) {
     config = before;
     if (!option.apply(config, value) && !(config == before)) return true;
   }

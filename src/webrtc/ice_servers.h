@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/uri_host.h"
 
-namespace turnpike::cli {
+namespace turnpike::webrtc {
 
 struct IceServer {
   UriHost host;
@@ -17,7 +18,12 @@ struct IceServer {
   std::optional<uint16_t> tls_port;  // Adds turns:.
   std::string username;
   std::string credential;
+
+  friend bool operator==(const IceServer&, const IceServer&) = default;
 };
+
+// The URIs that need credentials (turn:, turns:), in the order of preference.
+std::vector<std::string> turn_urls(const IceServer& server);
 
 // Entries without credentials (stun:) and with (turn:, turns:), in the order of preference.
 std::string ice_servers_json(const IceServer& server);
@@ -27,4 +33,4 @@ std::string rtc_configuration_json(const IceServer& server);
 // since not every program that takes them knows lists.
 std::string environment_lines(const IceServer& server);
 
-}  // namespace turnpike::cli
+}  // namespace turnpike::webrtc

@@ -1,8 +1,8 @@
-#include "cli/ice_servers.h"
+#include "webrtc/ice_servers.h"
 
 #include <gtest/gtest.h>
 
-namespace turnpike::cli {
+namespace turnpike::webrtc {
 namespace {
 
 IceServer example() {
@@ -51,4 +51,4 @@ TEST(IceServers, KeepAQuoteFromEndingTheShellsWord) {
 }
 
 }  // namespace
-}  // namespace turnpike::cli
+}  // namespace turnpike::webrtc

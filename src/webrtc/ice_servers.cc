@@ -1,10 +1,8 @@
-#include "cli/ice_servers.h"
-
-#include <vector>
+#include "webrtc/ice_servers.h"
 
 #include "base/json_text.h"
 
-namespace turnpike::cli {
+namespace turnpike::webrtc {
 namespace {
 
 std::string json_array(const std::vector<std::string>& texts) {
@@ -22,18 +20,6 @@ std::vector<std::string> stun_urls(const IceServer& server) {
   return {"stun:" + server.host.text + ":" + std::to_string(server.port)};
 }
 
-std::vector<std::string> turn_urls(const IceServer& server) {
-  const std::string authority = server.host.text + ":" + std::to_string(server.port);
-  std::vector<std::string> urls;
-  if (server.udp) urls.push_back("turn:" + authority + "?transport=udp");
-  if (server.tcp) urls.push_back("turn:" + authority + "?transport=tcp");
-  if (server.tls_port) {
-    urls.push_back("turns:" + server.host.text + ":" + std::to_string(*server.tls_port) +
-                   "?transport=tcp");
-  }
-  return urls;
-}
-
 // In single quotes for a shell. JSON can spell the one character that would end them.
 std::string shell_quoted(const std::string& json) {
   std::string out = "'";
@@ -48,6 +34,18 @@ std::string shell_quoted(const std::string& json) {
 }
 
 }  // namespace
+
+std::vector<std::string> turn_urls(const IceServer& server) {
+  const std::string authority = server.host.text + ":" + std::to_string(server.port);
+  std::vector<std::string> urls;
+  if (server.udp) urls.push_back("turn:" + authority + "?transport=udp");
+  if (server.tcp) urls.push_back("turn:" + authority + "?transport=tcp");
+  if (server.tls_port) {
+    urls.push_back("turns:" + server.host.text + ":" + std::to_string(*server.tls_port) +
+                   "?transport=tcp");
+  }
+  return urls;
+}
 
 std::string ice_servers_json(const IceServer& server) {
   const auto stun = stun_urls(server);
@@ -90,4 +88,4 @@ std::string environment_lines(const IceServer& server) {
   return out;
 }
 
-}  // namespace turnpike::cli
+}  // namespace turnpike::webrtc
