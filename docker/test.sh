@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image and runs it: with buildah and podman, as root, in network namespaces that end with the test. The base
-# image is made from the packages that apt knows here and kept in build/docker, as are the layers and the compiler's cache;
-# without them the first build takes as long as any.
+# image is made from the packages that apt knows here and kept in build/docker, as are the layers; the compiler's cache is
+# that of the other builds. Without them the first build takes as long as any.
 #
 #   docker/test.sh           everything
 #   docker/test.sh --build   the image only, as localhost/turnpike:test in build/docker/store
@@ -76,10 +76,14 @@ base_image() {
   tar -C "$root" -c . | podman "${STORAGE[@]}" import - "$BASE" && rm -rf "$root"
 }
 
+# The compiler and its flags are those of build/release, and the place is made the same: with the cache that was filled there
+# nothing needs to be compiled again.
 build_image() {
-  mkdir -p "$PLACE/ccache"
-  image bud --format docker --isolation chroot --pull=never --layers --network host --volume "$PLACE/ccache:/ccache" \
-    -f "$ROOT/docker/Dockerfile" -t "$IMAGE" "$ROOT"
+  local cache
+  cache=$(ccache --get-config cache_dir 2> /dev/null) || cache=$PLACE/ccache
+  mkdir -p "$cache"
+  image bud --format docker --isolation chroot --pull=never --layers --network host --volume "$cache:/ccache" \
+    --build-arg SOURCE="$ROOT" -f "$ROOT/docker/Dockerfile" -t "$IMAGE" "$ROOT"
 }
 
 size_of() { podman "${STORAGE[@]}" image inspect --format '{{.Size}}' "$1"; }
@@ -99,7 +103,9 @@ configured() {  # FORMAT WANTED
 
 is_configured() {
   configured '{{.Config.User}}' nobody:nogroup && configured '{{.Config.Entrypoint}}' '[/usr/bin/turnpike serve]' &&
-    configured '{{.Config.Cmd}}' '[]' && configured '{{.Config.StopSignal}}' SIGUSR1 &&
+    configured '{{.Config.Cmd}}' '[]' && configured '{{.Config.StopSignal}}' SIGTERM &&
+    podman "${STORAGE[@]}" image inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$IMAGE" |
+    grep -x TURNPIKE_DRAIN_TIMEOUT=8 &&
     configured '{{.HealthCheck.Test}}' '[CMD /usr/bin/turnpike health --like-process 1]'
 }
 
@@ -178,7 +184,14 @@ second_start() {
 }
 
 users_from_within() {
-  pod exec "$NAME" turnpike user add ann --password "a longer word" && sleep 1.2 && probe ann "a longer word"
+  pod exec "$NAME" turnpike user add ann --password "a longer word" || return 1
+  # The server looks at the database once a second.
+  local tries
+  for tries in $(seq 10); do
+    probe ann "a longer word" && return 0
+    echo "not yet (try $tries)"
+  done
+  return 1
 }
 
 published_ports() {
@@ -192,6 +205,20 @@ secret_files() {
   start --network host -v "$WORK/user:/run/secrets/user:ro" -e TURNPIKE_USER_FILE=/run/secrets/user -- "${OPEN[@]}" &&
     wait_until_healthy || return 1
   probe ann "from a file" && [ -z "$(pod logs "$NAME" 2> /dev/null)" ]
+}
+
+# The REST endpoint, by variables and secret files: what it gives relays.
+rest_credentials() {
+  local user password
+  printf 'north-north-north\n' > "$WORK/secret" && printf 'a-key-of-some-length\n' > "$WORK/key"
+  chmod 644 "$WORK/secret" "$WORK/key"
+  start --network host -v "$WORK/secret:/run/secrets/secret:ro" -v "$WORK/key:/run/secrets/key:ro" \
+    -e TURNPIKE_STATIC_AUTH_SECRET_FILE=/run/secrets/secret -e TURNPIKE_REST_API_KEY_FILE=/run/secrets/key \
+    -e TURNPIKE_REST_LISTEN=$HOST_IP:8080 -- "${OPEN[@]}" && wait_until_healthy || return 1
+  read -r user password < <(nsenter --net="/run/netns/$CLIENT_NS" /usr/bin/python3 "$ROOT/docker/test_client.py" \
+    credentials $HOST_IP 8080 ann a-key-of-some-length)
+  echo "$user"
+  probe "$user" "$password" && ! logs | grep -e north-north -e a-key-of
 }
 
 # The way of guides for coturn: its file, its place, its words.
@@ -222,7 +249,7 @@ END
 # Whatever Dockerfile and compose.yml set is an option; that a value of 1 suits it is not asked.
 variables_are_options() {
   local name set=()
-  for name in $(grep -oh 'TURNPIKE_[A-Z_]*' "$ROOT/docker/Dockerfile" "$ROOT"/docker/*.yml | sort -u); do
+  for name in $(grep -ohP '(?<!-D)TURNPIKE_[A-Z_]*' "$ROOT/docker/Dockerfile" "$ROOT"/docker/*.yml | sort -u); do
     set+=(-e "$name=1")
   done
   pod run --rm --network host "${LIMITS[@]}" --entrypoint /usr/bin/turnpike "${set[@]}" "$IMAGE" check > "$WORK/out" 2>&1
@@ -259,10 +286,14 @@ health_is_kept() {
   start --network host -- --user=ann:word --listening-port=3999 && wait_until_healthy || return 1
   pod healthcheck run "$NAME" || return 1
   [ "$(pod inspect --format '{{.State.Health.Status}}' "$NAME")" = healthy ] || return 1
-  sleep 5  # What fails in the start period does not count.
   kill -STOP "$(pod inspect --format '{{.State.Pid}}' "$NAME")"
+  # Three failures count, and those of the start period do not.
   local try
-  for try in 1 2 3; do pod healthcheck run "$NAME" && echo "a hanging server passed the check, run $try"; done
+  for try in $(seq 12); do
+    pod healthcheck run "$NAME" && echo "a hanging server passed the check, run $try"
+    [ "$(pod inspect --format '{{.State.Health.Status}}' "$NAME")" != unhealthy ] || break
+  done
+  echo "unhealthy after $try runs"
   kill -CONT "$(pod inspect --format '{{.State.Pid}}' "$NAME")"
   [ "$(pod inspect --format '{{.State.Health.Status}}' "$NAME")" = unhealthy ] || return 1
   pod healthcheck run "$NAME" && [ "$(pod inspect --format '{{.State.Health.Status}}' "$NAME")" = healthy ]
@@ -298,7 +329,7 @@ stops_when_idle() {
 drains_when_busy() {
   start --network host -- --user=ann:word "${OPEN[@]}" && wait_until_healthy || return 1
   probe ann word --count 1 || return 1
-  nsenter --net="/run/netns/$CLIENT_NS" /usr/bin/python3 "$ROOT/docker/test_client.py" hold $HOST_IP 3478 ann word 5 \
+  nsenter --net="/run/netns/$CLIENT_NS" /usr/bin/python3 "$ROOT/docker/test_client.py" hold $HOST_IP 3478 ann word 4 \
     > "$WORK/held" 2>&1 &
   local client=$! tries
   for tries in $(seq 100); do
@@ -306,6 +337,7 @@ drains_when_busy() {
     sleep 0.1
   done
   echo "allocated after $tries tries"
+  # The image's own timeout is what lets it finish.
   pod stop -t 60 "$NAME" &
   local stop=$!
   wait "$client"
@@ -334,6 +366,7 @@ for round in $(seq "$rounds"); do
   run_case "a user can be added from within$again" users_from_within
   run_case "published ports are enough to relay$again" published_ports
   run_case "a user can come from a secret file$again" secret_files
+  run_case "credentials of the REST endpoint relay$again" rest_credentials
   run_case "coturn's file works at coturn's place$again" file_of_coturn
   run_case "the variables that the image and compose set are options$again" variables_are_options
   run_case "a wrong option is named$again" mistakes_are_named

@@ -1,13 +1,16 @@
 #!/usr/bin/python3
-"""Two clients for docker/test.sh.
+"""Clients for docker/test.sh.
 
     test_client.py first-answer HOST PORT                  prints when the first Binding was answered (ms since 1970)
+    test_client.py credentials HOST PORT NAME KEY          prints user and password that the REST endpoint gives
     test_client.py hold HOST PORT USER PASSWORD SECONDS    keeps an allocation in use and gives it back
 """
 
+import json
 import os
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "interop"))
 import stunlib  # noqa: E402
@@ -29,6 +32,14 @@ def first_answer(address):
     sys.exit("nobody answers")
 
 
+def credentials(address, name, key):
+    request = urllib.request.Request("http://%s:%d/turn?service=turn&username=%s" % (*address, name),
+                                     headers={"Authorization": "Bearer " + key})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        given = json.load(answer)
+    print(given["username"], given["password"])
+
+
 def hold(address, user, password, seconds):
     with stunlib.Client(address, user.encode(), password.encode()) as client:
         answer = client.allocate()
@@ -47,5 +58,7 @@ if __name__ == "__main__":
     ADDRESS = (sys.argv[2], int(sys.argv[3]))
     if sys.argv[1] == "first-answer":
         first_answer(ADDRESS)
+    elif sys.argv[1] == "credentials":
+        credentials(ADDRESS, *sys.argv[4:6])
     else:
         hold(ADDRESS, sys.argv[4], sys.argv[5], float(sys.argv[6]))
