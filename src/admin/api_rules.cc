@@ -91,7 +91,7 @@ http::Response put_realm(const Call& call) {
   return reply(200, {{"realm", realm}, {"stored", true}});
 }
 
-HttpResponse add_origin(const Call& call) {
+http::Response add_origin(const Call& call) {
   if (unknown_member(call.body, {"origin", "realm"})) {
     return refuse(400, "unknown_member", "the body takes origin and realm");
   }
@@ -111,7 +111,7 @@ HttpResponse add_origin(const Call& call) {
   return reply(added ? 201 : 200, {{"origin", *canonical}, {"added", added}});
 }
 
-HttpResponse remove_origin(const Call& call) {
+http::Response remove_origin(const Call& call) {
   const auto origin = call.request.parameter("origin");
   if (!auth::canonical_origin(origin.value_or(""))) {
     return refuse(400, "bad_origin", "origin: such as https://app.example");
