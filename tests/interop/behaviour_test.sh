@@ -66,8 +66,9 @@ if need turnutils_natdiscovery && need turnutils_stunclient; then
     natdiscovery 127.0.0.1 -m -f -- 'Endpoint Independent Mapping!' 'Endpoint Independent Filtering!'
   run_case "turnutils_natdiscovery -P: padded requests are answered" \
     natdiscovery 127.0.0.1 -m -P -- 'Endpoint Independent Mapping!'
-  run_case "turnutils_natdiscovery -t: an answer reaches the RESPONSE-PORT" \
-    natdiscovery 127.0.0.1 -t -T 1 -- 'RFC 5780 response 1' '[1-9]: : IPv4. UDP reflexive addr: 127\.0\.0\.1:'
+  # Its question of 28 bytes has no room for the 32 of an answer; `turnpike nat --lifetime` asks with enough (tests/netns).
+  run_case "turnutils_natdiscovery -t: an answer longer than its question reaches no RESPONSE-PORT" \
+    natdiscovery 127.0.0.1 -t -T 1 -- 'RFC 5780 response 1' 'STUN receive timeout'
   run_case "turnutils_natdiscovery -H: nothing is lost on the way to itself" \
     natdiscovery 127.0.0.1 -H -- 'RFC 5780 response' 'successful hairpinning'
   run_case "turnutils_stunclient -f: answers from both addresses, and one to another port" stunclient_f
