@@ -8,15 +8,15 @@ LOGS=$ROOT/build/logs
 # The sections in their order, what they need built, and after how many seconds they count as hanging. Those of the background only compute:
 # they and the builds that come later run at the lowest priority beside the others, most of which wait for the network. The last ones measure,
 # when nothing else runs.
-SECTIONS=(format unit tidy vectors interop browser netns docker loopback attacks tsan quickstart sim corpus fuzz lint memory)
-BACKGROUND=" sim corpus fuzz lint "
+SECTIONS=(format unit tidy vectors interop browser netns loopback attacks image docker tsan quickstart sim corpus fuzz lint memory)
+BACKGROUND=" image sim corpus fuzz lint "
 MEASURING=" memory bare-root "
 FULL_SECTIONS=(bare-root)
 declare -A NEEDS=([unit]=asan [memory]="asan release" [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=asan
   [loopback]="asan release" [interop]=asan [attacks]="asan release" [netns]="asan release" [browser]=asan
-  [docker]=release [quickstart]=release)
+  [image]=release [docker]=release [quickstart]=release)
 declare -A LIMIT=([format]=120 [unit]=600 [memory]=400 [tidy]=120 [vectors]=120 [sim]=1200 [corpus]=900 [tsan]=600 [fuzz]=1200
-  [loopback]=900 [interop]=600 [attacks]=900 [netns]=1800 [browser]=600 [docker]=2400 [quickstart]=900 [lint]=1500 [bare-root]=5400)
+  [loopback]=900 [interop]=600 [attacks]=900 [netns]=1800 [browser]=600 [image]=2400 [docker]=1200 [quickstart]=900 [lint]=1500 [bare-root]=5400)
 declare -A ABOUT=(
   [format]="clang-format on every C++ file"
   [unit]="unit tests, under ASAN and UBSAN"
@@ -32,7 +32,8 @@ declare -A ABOUT=(
   [attacks]="attacks on the server, from outside, by a second implementation of STUN"
   [netns]="the embedded client behind NATs of every kind, in network namespaces (needs root)"
   [browser]="calls of Chromium and Firefox, relay to relay (needs root)"
-  [docker]="the image: built and run by buildah and podman (needs root)"
+  [image]="the image, built by buildah (needs root)"
+  [docker]="the image that was built last, run by podman (needs root)"
   [quickstart]="etc/quickstart.sh, from database to a relayed packet"
   [lint]="clang-tidy on the files that changed"
   [bare-root]="quickstart and tests in a bare Debian root (needs root; --full only)")
@@ -364,7 +365,8 @@ section_browser() {
   PROGRAM_LIMIT=$(full && echo 1800 || echo 560) run_scripts tests/browser/*_test.py
 }
 
-section_docker() { PROGRAM_LIMIT=$(full && echo 4800 || echo 2300) run_scripts docker/test.sh; }
+section_image() { PROGRAM_LIMIT=2300 run_lines <<< "image bash docker/test.sh --build"; }
+section_docker() { PROGRAM_LIMIT=$(full && echo 4000 || echo 1100) run_lines <<< "docker bash docker/test.sh --run"; }
 
 section_netns() {
   exec 3>&1
@@ -540,6 +542,7 @@ main() {
       -*) usage >&2 && exit 2 ;;
       *)
         [ -n "${ABOUT[$1]:-}" ] || { echo "tests/run.sh: there is no section '$1'" >&2 && usage >&2 && exit 2; }
+        [ "$1" != docker ] || chosen+=(image)
         chosen+=("$1")
         ;;
     esac
