@@ -10,7 +10,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(HERE, "..", "..")
-sys.path[:0] = [os.path.join(HERE, ".."), HERE]
+FOLDERS = [HERE, os.path.join(HERE, ".."), os.path.join(TESTS, "loopback")]
+sys.path[:0] = FOLDERS
 import harness  # noqa: E402
 from harness import case, equal, main, true  # noqa: E402
 
@@ -30,7 +31,7 @@ def unit_tests():
 @functools.cache
 def cases_of(script):
     """The names of the cases of a script; it is imported, which runs none of them."""
-    if not os.path.exists(os.path.join(HERE, script + "_test.py")):
+    if not any(os.path.exists(os.path.join(folder, script + "_test.py")) for folder in FOLDERS):
         return None
     harness.in_network_namespace = lambda: False  # They would begin anew in one.
     kept, harness.CASES = harness.CASES, []
