@@ -199,7 +199,11 @@ void Server::on_key(const Now& now, KeyTicket ticket, auth::KeyCache::Answer ans
   const Parked parked = std::move(*waiting);
   parked_.erase(handle);
   core_.keys.put(parked.cache_key, std::move(answer), now.mono);
-  receive(now, parked.from, parked.packet, {Patience::has_waited, now.mono - parked.since}, out);
+  // It may be passed on to another worker: what the outbox shows must be there after this call.
+  const ByteSpan packet = out.claim(parked.packet.size());
+  if (packet.empty()) return core_.counters.drop_parked_full.add();
+  std::ranges::copy(parked.packet, packet.begin());
+  receive(now, parked.from, packet, {Patience::has_waited, now.mono - parked.since}, out);
 }
 
 void Server::on_peer_packet(const Now& now, RelayId relay, const Endpoint& peer, ByteView payload,

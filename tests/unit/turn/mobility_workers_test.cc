@@ -482,6 +482,22 @@ TEST_F(Workers, AMoveWhoseAnswerWasLostIsAnsweredAgain) {
   EXPECT_EQ(allocations(), 1U);
 }
 
+// The outbox is read when the call is over, and the question waited in a place of the core's own.
+TEST_F(Workers, AQuestionThatWaitedForTheStoreIsPassedOnWhole) {
+  CoreClient& cafe = client(1, "8.8.4.4:50000");
+  CoreDriver& core = *cores_[1];
+  core.hold_keys = true;
+  const Bytes question =
+      cafe.sealed(Method::refresh, [](auto& b) { b.add_u32(AttributeType::lifetime, 600); });
+  core.client_packet(cafe.route, question);
+  const auto asked = core.effects<FetchKey>();
+  ASSERT_EQ(asked.size(), 1U);
+  core.server->on_route_held(core.now, 0, cafe.route, core.now.mono + seconds(600), core.out);
+  core.answer_key(asked[0]);
+  ASSERT_EQ(core.out.to_owner.size(), 1U);
+  EXPECT_TRUE(std::ranges::equal(core.out.to_owner[0].packet, question));
+}
+
 TEST_F(Workers, BindingIsAnsweredWhereItCame) {
   CoreClient& cafe = client(1, "8.8.4.4:50000");
   move(cafe, ticket_);
