@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "stun/builder.h"
 #include "stun/connect_back.h"
 #include "stun/demux.h"
@@ -171,10 +172,11 @@ void Server::on_credentialed(const Request& request, Patience patience) {
   if (const auto* rejection = std::get_if<Reject>(&passed)) {
     return respond_stranger(request, *rejection, core_);
   }
-  const auto& authenticated = std::get<AuthenticatedRequest>(passed);
+  const auto* authenticated = std::get_if<AuthenticatedRequest>(&passed);
+  CHECK(authenticated != nullptr);
   const Method method = request.message.method();
-  if (method == Method::binding) return respond_authenticated_binding(authenticated, core_);
-  respond_authenticated(authenticated, handler_for(method, core_), core_);
+  if (method == Method::binding) return respond_authenticated_binding(*authenticated, core_);
+  respond_authenticated(*authenticated, handler_for(method, core_), core_);
 }
 
 void Server::park(const Request& request, auth::NeedsKey needed, Patience patience) {
