@@ -10,6 +10,7 @@
 #include "client/blocking_turn_client.h"
 #include "client/session_driver.h"
 #include "net/clock.h"
+#include "net/tcp.h"
 #include "server/supervisor.h"
 
 namespace turnpike::test {
@@ -27,10 +28,16 @@ inline config::Config loopback_config() {
   return config;
 }
 
-// A port that nobody uses just now.
+// A port that nobody uses just now, neither over UDP nor over TCP.
 inline uint16_t free_port(const Ip& ip) {
-  auto socket = net::open_udp_socket({}, {ip, 0});
-  return socket ? socket->local().port : uint16_t{0};
+  constexpr int kAttempts = 20;
+  for (int i = 0; i < kAttempts; ++i) {
+    const auto socket = net::open_udp_socket({}, {ip, 0});
+    if (!socket) return 0;
+    const uint16_t port = socket->local().port;
+    if (net::listen_tcp({ip, port}, net::ReusePort::no)) return port;
+  }
+  return 0;
 }
 
 class LoopbackServer {
