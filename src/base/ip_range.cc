@@ -9,21 +9,12 @@ namespace {
 
 using Bytes = std::array<uint8_t, 16>;
 
-std::optional<IpRange> prefix_range(const Ip& ip, std::string_view length_text) {
+std::optional<unsigned> parse_length(std::string_view text) {
   unsigned length = 0;
-  const char* end = length_text.data() + length_text.size();
-  const auto [stop, error] = std::from_chars(length_text.data(), end, length);
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, length);
   if (error != std::errc() || stop != end) return {};
-  if (length > (ip.is_v4() ? 32U : 128U)) return {};
-  if (ip.is_v4()) length += 96;
-  Bytes low = ip.bytes();
-  Bytes high = low;
-  for (unsigned bit = length; bit < 128; ++bit) {
-    const auto mask = static_cast<uint8_t>(0x80U >> (bit % 8));
-    low[bit / 8] = static_cast<uint8_t>(low[bit / 8] & ~mask);
-    high[bit / 8] = static_cast<uint8_t>(high[bit / 8] | mask);
-  }
-  return IpRange{Ip::from_v6(low), Ip::from_v6(high)};
+  return length;
 }
 
 // last - first as a 128-bit big-endian number.
@@ -40,11 +31,25 @@ Bytes width(const IpRange& range) {
 
 }  // namespace
 
+std::optional<IpRange> IpRange::of_prefix(const Ip& ip, unsigned length) {
+  if (length > (ip.is_v4() ? 32U : 128U)) return {};
+  if (ip.is_v4()) length += 96;
+  Bytes low = ip.bytes();
+  Bytes high = low;
+  for (unsigned bit = length; bit < 128; ++bit) {
+    const auto mask = static_cast<uint8_t>(0x80U >> (bit % 8));
+    low[bit / 8] = static_cast<uint8_t>(low[bit / 8] & ~mask);
+    high[bit / 8] = static_cast<uint8_t>(high[bit / 8] | mask);
+  }
+  return IpRange{Ip::from_v6(low), Ip::from_v6(high)};
+}
+
 std::optional<IpRange> IpRange::parse(std::string_view text) {
   if (const size_t slash = text.find('/'); slash != std::string_view::npos) {
     const auto ip = Ip::parse(text.substr(0, slash));
-    if (!ip) return {};
-    return prefix_range(*ip, text.substr(slash + 1));
+    const auto length = parse_length(text.substr(slash + 1));
+    if (!ip || !length) return {};
+    return of_prefix(*ip, *length);
   }
   const size_t dash = text.find('-');
   const auto first = Ip::parse(text.substr(0, dash));

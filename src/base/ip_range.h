@@ -19,6 +19,8 @@ struct IpRange {
 
   // "a.b.c.d", "a.b.c.d/len", "a.b.c.d-e.f.g.h", and the same in IPv6.
   static std::optional<IpRange> parse(std::string_view text);
+  // All addresses that begin as `ip` does. Absent: it has no so many bits.
+  static std::optional<IpRange> of_prefix(const Ip& ip, unsigned length);
 
   // The IPv4 addresses lie inside ::/0 as numbers, but an IPv6 range never holds one.
   [[nodiscard]] bool contains(const Ip& ip) const {

@@ -64,20 +64,75 @@ std::optional<LocalAddress> parse_address(const nlmsghdr& message) {
                       .tentative = (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0};
 }
 
+std::optional<IpRange> parse_local_route(const nlmsghdr& message) {
+  rtmsg header{};
+  if (message.nlmsg_len < NLMSG_LENGTH(sizeof(header))) return {};
+  const uint8_t* start = reinterpret_cast<const uint8_t*>(&message) + NLMSG_LENGTH(0);
+  std::memcpy(&header, start, sizeof(header));
+  // A kernel that does not know how to choose tells all routes.
+  const bool delivers_here = header.rtm_type == RTN_LOCAL || header.rtm_type == RTN_ANYCAST;
+  const bool is_ip = header.rtm_family == AF_INET || header.rtm_family == AF_INET6;
+  if (header.rtm_table != RT_TABLE_LOCAL || !delivers_here || !is_ip) return {};
+  std::optional<Ip> destination;
+  auto left = static_cast<unsigned>(RTM_PAYLOAD(&message));
+  const auto* attribute = reinterpret_cast<const rtattr*>(start + NLMSG_ALIGN(sizeof(rtmsg)));
+  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+    if (attribute->rta_type == RTA_DST) destination = ip_of(header.rtm_family, *attribute);
+  }
+  // A route to everything has no destination.
+  if (!destination) {
+    destination = any_address(header.rtm_family == AF_INET ? IpFamily::v4 : IpFamily::v6);
+  }
+  return IpRange::of_prefix(*destination, header.rtm_dst_len);
+}
+
 enum class DumpState : uint8_t { more, done, failed };
 
-DumpState parse_dump(ByteView bytes, std::vector<LocalAddress>& out) {
+template <typename Take>
+DumpState parse_dump(ByteView bytes, uint16_t wanted, const Take& take) {
   auto left = static_cast<unsigned>(bytes.size());
   const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.data());
   for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
     if (message->nlmsg_type == NLMSG_DONE) return DumpState::done;
     if (message->nlmsg_type == NLMSG_ERROR) return DumpState::failed;
-    if (message->nlmsg_type != RTM_NEWADDR) continue;
-    if (const std::optional<LocalAddress> address = parse_address(*message)) {
-      out.push_back(*address);
-    }
+    if (message->nlmsg_type == wanted) take(*message);
   }
   return DumpState::more;
+}
+
+// Asks for everything of one kind; `take` gets each message of type `wanted`.
+template <typename Body, typename Take>
+Result<void, SysError> dump(uint16_t question, const Body& body, uint16_t wanted,
+                            const Take& take) {
+  const Result<Fd, SysError> fd = open_netlink(0);
+  if (!fd) return unexpected(fd.error());
+  // The kernel then looks at what the body chooses. Older ones tell more, which does no harm.
+  const int strict = 1;
+  ::setsockopt(fd->get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof(strict));
+  struct {
+    nlmsghdr header;
+    Body body;
+  } request{};
+  request.header.nlmsg_len = sizeof(request);
+  request.header.nlmsg_type = question;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request.body = body;
+  if (::send(fd->get(), &request, sizeof(request), 0) < 0) {
+    return unexpected(last_error("ask for the host's addresses"));
+  }
+  alignas(nlmsghdr) std::array<uint8_t, kNetlinkBuffer> buffer;
+  for (;;) {
+    // The kernel answers a dump while it is asked, so this does not wait.
+    const ssize_t got = ::recv(fd->get(), buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return unexpected(last_error("read the host's addresses"));
+    const DumpState state =
+        parse_dump(ByteView(buffer).first(static_cast<size_t>(got)), wanted, take);
+    if (state == DumpState::done) return {};
+    if (state == DumpState::failed) {
+      return unexpected(SysError{.code = EPROTO, .what = "read the host's addresses"});
+    }
+  }
 }
 
 // The source address by the kernel's own choice: connecting a UDP socket sends nothing.
@@ -103,31 +158,23 @@ bool LocalAddress::lasting() const {
 
 Result<std::vector<LocalAddress>, SysError> local_addresses() {
   // Not getifaddrs(): it does not tell temporary from lasting addresses.
-  const Result<Fd, SysError> fd = open_netlink(0);
-  if (!fd) return unexpected(fd.error());
-  struct {
-    nlmsghdr header;
-    ifaddrmsg body;
-  } request{};
-  request.header.nlmsg_len = sizeof(request);
-  request.header.nlmsg_type = RTM_GETADDR;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  if (::send(fd->get(), &request, sizeof(request), 0) < 0) {
-    return unexpected(last_error("ask for the host's addresses"));
-  }
   std::vector<LocalAddress> addresses;
-  alignas(nlmsghdr) std::array<uint8_t, kNetlinkBuffer> buffer;
-  for (;;) {
-    // The kernel answers a dump while it is asked, so this does not wait.
-    const ssize_t got = ::recv(fd->get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return unexpected(last_error("read the host's addresses"));
-    const DumpState state = parse_dump(ByteView(buffer).first(static_cast<size_t>(got)), addresses);
-    if (state == DumpState::done) return addresses;
-    if (state == DumpState::failed) {
-      return unexpected(SysError{.code = EPROTO, .what = "read the host's addresses"});
-    }
-  }
+  const auto done = dump(RTM_GETADDR, ifaddrmsg{}, RTM_NEWADDR, [&](const nlmsghdr& message) {
+    if (const auto address = parse_address(message)) addresses.push_back(*address);
+  });
+  if (!done) return unexpected(done.error());
+  return addresses;
+}
+
+Result<std::vector<IpRange>, SysError> local_ranges() {
+  std::vector<IpRange> ranges;
+  rtmsg choice{};
+  choice.rtm_table = RT_TABLE_LOCAL;
+  const auto done = dump(RTM_GETROUTE, choice, RTM_NEWROUTE, [&](const nlmsghdr& message) {
+    if (const auto range = parse_local_route(message)) ranges.push_back(*range);
+  });
+  if (!done) return unexpected(done.error());
+  return ranges;
 }
 
 std::optional<Ip> default_source(IpFamily family, const std::vector<LocalAddress>& addresses) {
@@ -149,7 +196,10 @@ std::optional<Ip> default_source(IpFamily family, const std::vector<LocalAddress
 Result<HostAddresses, SysError> HostAddresses::read() {
   Result<std::vector<LocalAddress>, SysError> addresses = local_addresses();
   if (!addresses) return unexpected(addresses.error());
+  Result<std::vector<IpRange>, SysError> ranges = local_ranges();
+  if (!ranges) return unexpected(ranges.error());
   HostAddresses host;
+  host.ranges = std::move(*ranges);
   host.default_v4 = default_source(IpFamily::v4, *addresses);
   host.default_v6 = default_source(IpFamily::v6, *addresses);
   host.addresses = std::move(*addresses);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/endpoint.h"
+#include "base/ip_range.h"
 #include "base/result.h"
 #include "net/fd.h"
 #include "net/sys_error.h"
@@ -26,6 +27,10 @@ struct LocalAddress {
 // All addresses of all interfaces, loopback included. Asks the kernel: for set-up and for changes.
 Result<std::vector<LocalAddress>, SysError> local_addresses();
 
+// Whatever the kernel delivers to this host, without being the address of an interface: load
+// balancers and anycast services are set up so. Asks the kernel, too.
+Result<std::vector<IpRange>, SysError> local_ranges();
+
 // The lasting address by which this host would speak to the Internet, if it has a default route of
 // that family. Where the kernel would choose a fleeting one, a lasting one of the same interface.
 std::optional<Ip> default_source(IpFamily family, const std::vector<LocalAddress>& addresses);
@@ -33,6 +38,7 @@ std::optional<Ip> default_source(IpFamily family, const std::vector<LocalAddress
 // What the choice of relayed addresses and the peer policy need to know; a snapshot.
 struct HostAddresses {
   std::vector<LocalAddress> addresses;
+  std::vector<IpRange> ranges;  // The addresses of the interfaces, and more: see local_ranges().
   std::optional<Ip> default_v4;
   std::optional<Ip> default_v6;
 

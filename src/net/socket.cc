@@ -45,11 +45,12 @@ const char* set_options(int fd, std::span<const Option> options) {
   return nullptr;
 }
 
-// Whatever a datagram that leaves needs.
+// Whatever a datagram that leaves needs. Neither DONT nor OMIT sets DF on IPv4, but a socket with
+// DONT is not told when a router could not pass on a datagram that had it.
 const char* set_sending_options(int fd, IpFamily family, bool icmp_errors) {
   if (family == IpFamily::v4) {
     const std::array list = {
-        Option{true, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, "IP_MTU_DISCOVER"},
+        Option{true, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT, "IP_MTU_DISCOVER"},
         Option{icmp_errors, IPPROTO_IP, IP_RECVERR, 1, "IP_RECVERR"},
     };
     return set_options(fd, list);

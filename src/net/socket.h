@@ -27,7 +27,7 @@ socklen_t to_sockaddr(const Endpoint& endpoint, SockAddr& out);
 Endpoint from_sockaddr(const SockAddr& address);
 
 // What the socket is asked to tell or do beyond the common settings: non-blocking, close-on-exec,
-// IPv6 sockets without IPv4, datagrams leave without DF (IP_PMTUDISC_DONT) and are fragmented on
+// IPv6 sockets without IPv4, datagrams leave without DF (IP_PMTUDISC_OMIT) and are fragmented on
 // the way if they must be, and the number of datagrams that the receive queue dropped comes along.
 struct UdpOptions {
   IpFamily family = IpFamily::v4;

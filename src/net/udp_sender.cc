@@ -31,7 +31,7 @@ class DfScope {
   DfScope(int fd, bool wanted) : fd_(wanted ? fd : -1) { set(IP_PMTUDISC_PROBE); }
   DfScope(const DfScope&) = delete;
   DfScope& operator=(const DfScope&) = delete;
-  ~DfScope() { set(IP_PMTUDISC_DONT); }
+  ~DfScope() { set(IP_PMTUDISC_OMIT); }
 
  private:
   void set(int value) const {

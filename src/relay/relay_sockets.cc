@@ -22,7 +22,7 @@ namespace {
 // memory of busy ports is what we can do without.
 constexpr size_t kMaxPickers = 64;
 
-enum class BindOutcome : uint8_t { bound, busy, not_ours, no_descriptors };
+enum class BindOutcome : uint8_t { bound, busy, refused, no_descriptors };
 
 BindOutcome outcome_of(int error) {
   switch (error) {
@@ -37,7 +37,7 @@ BindOutcome outcome_of(int error) {
     case ENFILE:
       return BindOutcome::no_descriptors;
     default:
-      return BindOutcome::not_ours;
+      return BindOutcome::refused;
   }
 }
 
@@ -66,7 +66,7 @@ Result<OpenedPorts, OpenError> RelaySockets::open(const turn::OpenRequest& reque
       if (sockets.error() == AddressError::no_descriptors) {
         return unexpected(OpenError::no_descriptors);
       }
-      if (sockets.error() == AddressError::ports_in_use) error = OpenError::ports_in_use;
+      error = worse(error, sockets.error());
       continue;
     }
     const Ip external = addresses_.external_of(ip);
@@ -82,6 +82,14 @@ Result<OpenedPorts, OpenError> RelaySockets::open(const turn::OpenRequest& reque
     return OpenedPorts{.first = std::move(*first), .next = std::move(*next)};
   }
   return unexpected(error);
+}
+
+// What is told of several addresses when none could be had: that there was one counts more than
+// that there was none, and a port that may be free soon more than either.
+OpenError RelaySockets::worse(OpenError so_far, AddressError next) {
+  if (next == AddressError::ports_in_use) return OpenError::ports_in_use;
+  const bool refused = next == AddressError::refused && so_far == OpenError::no_address;
+  return refused ? OpenError::bind_refused : so_far;
 }
 
 void RelaySockets::use(const RelaySettings& settings) {
@@ -102,7 +110,7 @@ Result<net::UdpSocket, RelaySockets::AddressError> RelaySockets::make_socket(
                             .send_buffer = settings_.send_buffer});
   if (socket) return std::move(*socket);
   // A host without IPv6 has no addresses of it either.
-  return unexpected(socket.error().code == EAFNOSUPPORT ? AddressError::not_ours
+  return unexpected(socket.error().code == EAFNOSUPPORT ? AddressError::no_family
                                                         : AddressError::no_descriptors);
 }
 
@@ -119,8 +127,8 @@ Result<RelaySockets::Sockets, RelaySockets::AddressError> RelaySockets::bind_on(
       case BindOutcome::busy:
         search.busy(*port);
         continue;
-      case BindOutcome::not_ours:
-        return unexpected(AddressError::not_ours);
+      case BindOutcome::refused:
+        return unexpected(AddressError::refused);
       case BindOutcome::no_descriptors:
         return unexpected(AddressError::no_descriptors);
     }
@@ -153,7 +161,7 @@ Result<OpenedPorts, OpenError> RelaySockets::open_tcp(const turn::OpenRequest& r
     if (listener.error() == AddressError::no_descriptors) {
       return unexpected(OpenError::no_descriptors);
     }
-    if (listener.error() == AddressError::ports_in_use) error = OpenError::ports_in_use;
+    error = worse(error, listener.error());
   }
   return unexpected(error);
 }
@@ -170,8 +178,8 @@ Result<RelaySockets::Listener, RelaySockets::AddressError> RelaySockets::listen_
       case BindOutcome::busy:
         search.busy(*port);
         break;
-      case BindOutcome::not_ours:
-        return unexpected(AddressError::not_ours);
+      case BindOutcome::refused:
+        return unexpected(AddressError::refused);
       case BindOutcome::no_descriptors:
         return unexpected(AddressError::no_descriptors);
     }

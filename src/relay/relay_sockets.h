@@ -79,7 +79,8 @@ class RelaySockets final : public turn::RelayPorts {
     PortPicker picker;
   };
   // Why an address did not work out decides whether the next one is tried.
-  enum class AddressError : uint8_t { not_ours, ports_in_use, no_descriptors };
+  enum class AddressError : uint8_t { no_family, refused, ports_in_use, no_descriptors };
+  static turn::OpenError worse(turn::OpenError so_far, AddressError next);
 
   void close(turn::RelayId id) override;
   Result<Sockets, AddressError> bind_on(const Ip& ip, turn::PortNeed need);

@@ -1,6 +1,10 @@
 #include "server/core_settings.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "server/database_rules.h"
+#include "server/setup.h"
 #include "turnpike/version.h"
 
 namespace turnpike::server {
@@ -19,11 +23,17 @@ turn::DefaultFamily to_core(config::DefaultFamily family) {
 }
 
 std::shared_ptr<const turn::PeerPolicy> make_peer_policy(const config::Config& config,
-                                                         const std::vector<Ip>& own_addresses) {
+                                                         const net::HostAddresses& host) {
   turn::PeerPolicySettings settings;
   settings.allow_private_peers = config.allow_private_peers;
   settings.allow_loopback_peers = config.allow_loopback_peers;
-  settings.own_addresses = own_addresses;
+  settings.own_addresses = ips_of(host);
+  settings.own_ranges = host.ranges;
+  // Bound to without being there: the kernel may be told to allow that.
+  for (const std::vector<Ip>* ips : {&config.listening_ips, &config.relay_ips}) {
+    std::copy_if(ips->begin(), ips->end(), std::back_inserter(settings.own_addresses),
+                 [](const Ip& ip) { return !ip.is_unspecified(); });
+  }
   for (const config::ExternalIp& external : config.external_ips) {
     settings.own_addresses.push_back(external.external);
   }
@@ -38,13 +48,13 @@ std::shared_ptr<const turn::PeerPolicy> make_peer_policy(const config::Config& c
 }  // namespace
 
 std::shared_ptr<const turn::Settings> make_core_settings(
-    const config::Config& config, const auth::StoreState& store,
-    const std::vector<Ip>& own_addresses,
+    const config::Config& config, const auth::StoreState& store, const net::HostAddresses& host,
     std::shared_ptr<const turn::BehaviorDiscovery> discovery) {
   auto settings = std::make_shared<turn::Settings>();
   settings->auth = config.no_auth ? turn::AuthMode::none : turn::AuthMode::long_term;
   settings->realm = config.realm;
-  if (config.use_auth_secret) settings->shared_secrets = config.static_auth_secrets;
+  settings->use_shared_secrets = config.use_auth_secret;
+  settings->shared_secrets = config.static_auth_secrets;
   settings->secret_separator = config.rest_api_separator;
   settings->strict_expiry = config.strict_expiry;
   settings->authenticate_binding = config.secure_stun;
@@ -84,11 +94,10 @@ std::shared_ptr<const turn::Settings> make_core_settings(
     settings->token_server_name = config.server_name.empty() ? config.realm : config.server_name;
   }
   settings->realms_by_origin = !config.no_dynamic_realms;
-  settings->peers = make_peer_policy(with_database_rules(config, store), own_addresses);
+  settings->peers = make_peer_policy(with_database_rules(config, store), host);
   for (const auto& [name, realm] : store.other_realms) {
     if (realm.peer_rules == store.peer_rules) continue;
-    settings->realm_peers.emplace(
-        name, make_peer_policy(with_database_rules(config, realm), own_addresses));
+    settings->realm_peers.emplace(name, make_peer_policy(with_database_rules(config, realm), host));
   }
   return settings;
 }

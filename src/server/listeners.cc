@@ -80,6 +80,15 @@ void warn_of_busy_poll(const config::Config& config, const WorkerListeners& list
                                     {"reason", "it needs CAP_NET_ADMIN, or net.core.busy_read"}});
 }
 
+void warn_of_relay_ips(const config::Config& config) {
+  for (const Ip& ip : config.relay_ips) {
+    const auto socket = net::open_udp_socket({}, {ip, 0});
+    if (socket) continue;
+    log_warning("relay_ip_refused",
+                {{"address", ip.to_string()}, {"reason", socket.error().to_string()}});
+  }
+}
+
 std::vector<Endpoint> listening_endpoints(const config::Config& config) {
   std::vector<Endpoint> endpoints;
   for (const Ip& ip : listening_ips(config)) {

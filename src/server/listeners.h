@@ -35,6 +35,9 @@ struct Listeners {
   std::vector<WorkerListeners> of_worker;
 };
 
+// Relay addresses that cannot be bound now may come later; until then allocations on them fail.
+void warn_of_relay_ips(const config::Config& config);
+
 // All or nothing; every address that can't be had is in the errors. A wildcard of a family that
 // this host lacks is left out, unless nothing else is left.
 Result<Listeners, std::vector<net::SysError>> bind_listeners(const config::Config& config,

@@ -5,36 +5,19 @@
 
 #include <malloc.h>
 
-#include "base/check.h"
 #include "base/log.h"
 #include "net/clock.h"
 #include "server/core_settings.h"
-#include "server/cpu_count.h"
 #include "server/discovery.h"
 #include "server/own_servers.h"
-#include "server/privileges.h"
 #include "server/rest.h"
 #include "server/setup.h"
-#include "server/users.h"
-#include "turnpike/version.h"
 
 namespace turnpike::server {
 namespace {
 
-std::vector<Endpoint> udp_addresses(const WorkerListeners& listeners) {
-  std::vector<Endpoint> addresses;
-  for (const net::UdpSocket& socket : listeners.udp) addresses.push_back(socket.local());
-  return addresses;
-}
-
 // A worker that is silent for longer is stuck, and the service manager is to know.
 constexpr seconds kWorkerSilence{10};
-// Operators ask one question at a time; the rest is news of the user store.
-constexpr size_t kMainMailboxCapacity = 64;
-
-turn::KeyTicket to_ticket(uint64_t number) {
-  return {static_cast<uint32_t>(number), static_cast<uint32_t>(number >> 32)};
-}
 
 bool have_same_peer_rules(const auth::StoreState& a, const auth::StoreState& b) {
   return a.peer_rules == b.peer_rules &&
@@ -45,272 +28,7 @@ bool have_same_peer_rules(const auth::StoreState& a, const auth::StoreState& b) 
                     });
 }
 
-bool is_for_clients(const net::InheritedSocket& socket) {
-  return socket.kind == net::InheritedKind::udp || socket.kind == net::InheritedKind::tcp_listener;
-}
-
 }  // namespace
-
-Supervisor::Supervisor(config::Config config, Origin origin)
-    : config_(std::move(config)),
-      origin_(std::move(origin)),
-      error_replies_(RandomSource().hash_key()),
-      binding_replies_(RandomSource().hash_key()),
-      capacity_from_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()),
-      capacity_to_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()),
-      mailbox_(kMainMailboxCapacity, [this] { main_bell_.ring(); }),
-      store_state_(std::make_shared<const auth::StoreState>()) {}
-
-Result<std::unique_ptr<Supervisor>, std::string> Supervisor::start(config::Config config,
-                                                                   Origin origin) {
-  std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config), std::move(origin)));
-  if (auto prepared = supervisor->prepare(); !prepared) return unexpected(prepared.error());
-  if (auto dropped = supervisor->drop_rights(); !dropped) return unexpected(dropped.error());
-  // Before anybody is answered: who has seen an answer may send a signal.
-  supervisor->watch_signals();
-  supervisor->start_threads();
-  if (auto started = supervisor->start_rest(); !started) return unexpected(started.error());
-  if (auto started = supervisor->start_metrics(); !started) return unexpected(started.error());
-  return supervisor;
-}
-
-Result<void, std::string> Supervisor::prepare() {
-  auto store = make_user_store(config_);
-  if (!store) return unexpected(store.error());
-  user_store_ = std::move(*store);
-  config_.realm = choose_realm(config_);
-
-  auto host = net::HostAddresses::read();
-  if (!host) return unexpected(host.error().to_string());
-  host_ = std::make_shared<net::HostAddresses>(std::move(*host));
-
-  if (serves_tls(config_)) {
-    auto tls = TlsKeeper::make(make_tls_settings(config_), net::monotonic_now());
-    if (!tls) return unexpected(tls.error());
-    tls_.emplace(std::move(*tls));
-  }
-
-  auto bell = loop_.make_doorbell([this] { stopping_ = true; });
-  auto main_bell = loop_.make_doorbell([this] { on_mail(); });
-  if (!bell || !main_bell) return unexpected(std::string("out of file descriptors"));
-  stop_bell_ = std::move(*bell);
-  main_bell_ = std::move(*main_bell);
-
-  const uint32_t workers =
-      std::min(config_.relay_threads == 0 ? usable_cpus() : config_.relay_threads,
-               turn::RelayDirectory::kMaxWorkers);
-  auto listeners = get_listeners(workers);
-  if (!listeners) return unexpected(listeners.error());
-  endpoints_ = listeners->endpoints;
-  proxied_endpoints_ = listeners->proxied_endpoints;
-  udp_addresses_ = udp_addresses(listeners->of_worker.front());
-  warn_of_busy_poll(config_, listeners->of_worker.front());
-  if (config_.rfc5780) redirected_replies_.emplace(RandomSource().hash_key());
-  connect_backs_.emplace(RandomSource().hash_key());
-  make_workers(std::move(*listeners));
-  make_desk();
-  if (config_.external_ip_auto) {
-    // Until the address is known an Allocate would be told a wrong one.
-    post_to_all([] { return SetAdmission{turn::Admission::closed}; });
-    locating_ = true;
-    desk_->note_locating(true);
-  }
-  return prepare_alternates();
-}
-
-Result<Listeners, std::string> Supervisor::get_listeners(uint32_t workers) {
-  const bool inherited =
-      std::any_of(origin_.sockets.begin(), origin_.sockets.end(), is_for_clients);
-  auto listeners = inherited ? adopt_listeners(config_, workers, std::move(origin_.sockets))
-                             : bind_listeners(config_, workers);
-  if (listeners) return std::move(*listeners);
-  std::string text;
-  for (const net::SysError& error : listeners.error()) {
-    text += (text.empty() ? "" : "\n") + error.to_string();
-  }
-  return unexpected(text);
-}
-
-void Supervisor::make_workers(Listeners listeners) {
-  const auto workers = static_cast<uint32_t>(listeners.of_worker.size());
-  const auto settings = make_settings();
-  const auth::NonceKey nonce_key = make_nonce_key(config_);
-  const auth::MobilityKey mobility_key = RandomSource().bytes<64>();
-  const WorkerLinks links = {
-      [this](uint32_t worker, WorkerMessage&& message) {
-        return worker < workers_.size() && workers_[worker]->post(std::move(message));
-      },
-      [this](auth::LookupRequest&& question) { return auth_service_->submit(std::move(question)); },
-      [this](Answer&& answer) { desk_->put(std::move(answer)); }};
-  if (config_.prometheus && config_.prometheus_username_labels) {
-    user_traffic_ = std::make_unique<UserTraffic>(workers);
-  }
-  for (uint32_t i = 0; i < workers; ++i) {
-    WorkerSetup setup;
-    setup.index = i;
-    setup.workers = workers;
-    setup.settings = settings;
-    setup.nonce_key = nonce_key;
-    setup.mobility_key = mobility_key;
-    setup.relay_settings = make_relay_settings(config_);
-    setup.host = host_;
-    setup.udp_listeners = std::move(listeners.of_worker[i].udp);
-    setup.tcp_listeners = std::move(listeners.of_worker[i].tcp);
-    setup.proxied_listeners = std::move(listeners.of_worker[i].proxied);
-    setup.proxy_limits.sources = config_.proxy_sources;
-    setup.tls = tls_ ? tls_->context() : nullptr;
-    setup.wake_up_pause = std::chrono::microseconds(config_.wake_up_moderation_us);
-    setup.stream_limits = make_stream_limits(config_, workers);
-    setup.dtls_limits = make_dtls_limits(config_, workers);
-    setup.directory = &directory_;
-    setup.reservations = &reservations_;
-    setup.quota = &quota_;
-    setup.error_replies = &error_replies_;
-    setup.binding_replies = &binding_replies_;
-    setup.connect_backs = connect_backs_ ? &*connect_backs_ : nullptr;
-    setup.redirected_replies = redirected_replies_ ? &*redirected_replies_ : nullptr;
-    setup.capacity_from_clients = &capacity_from_clients_;
-    setup.capacity_to_clients = &capacity_to_clients_;
-    setup.user_traffic = user_traffic_.get();
-    setup.links = links;
-    workers_.push_back(std::make_unique<Worker>(std::move(setup)));
-  }
-}
-
-Result<void, std::string> Supervisor::prepare_alternates() {
-  if (config_.alternate_servers.empty()) return {};
-  auto alternates =
-      Alternates::make(config_.alternate_servers, loop_, [this](const AlternateHealth& health) {
-        const auto list = std::make_shared<const std::vector<AlternateServer>>(health.healthy());
-        post_to_all([&] { return NewAlternates{list, health.own()}; });
-      });
-  if (!alternates) return unexpected(alternates.error());
-  alternates_ = std::move(*alternates);
-  alternates_->use_own(own_servers(config_, ips_of(*host_)));
-  return {};
-}
-
-std::shared_ptr<const turn::Settings> Supervisor::make_settings() const {
-  // Its addresses are those that clients see, which may have changed.
-  return make_core_settings(config_, *store_state_, ips_of(*host_),
-                            make_discovery(config_, udp_addresses_));
-}
-
-void Supervisor::make_desk() {
-  desk_ = std::make_unique<ControlDesk>(
-      workers_,
-      ControlDesk::Links{
-          [this](MainQuestion&& question) { return mailbox_.send(std::move(question)); },
-          [this] { static_cast<void>(auth_service_->look_now(seconds(1))); }},
-      net::monotonic_now());
-  desk_->set_configuration({config_, std::move(origin_.applied), origin_.file}, endpoints_);
-}
-
-Result<void, std::string> Supervisor::drop_rights() const {
-  if (config_.proc_user.empty()) return {};
-  const auto account = find_account(config_.proc_user, config_.proc_group);
-  if (!account) return unexpected(account.error());
-  return become(*account);
-}
-
-void Supervisor::make_auth_service() {
-  // The service tells the first state before it answers anybody, and workers that have not begun
-  // to run find it in their mailbox.
-  auth_service_ = std::make_unique<auth::AuthService>(
-      std::move(user_store_), auth::AuthService::Settings{.realm = config_.realm},
-      [this](const auth::LookupAnswer& answer) {
-        // A full mailbox loses the answer: the client asks again.
-        static_cast<void>(
-            workers_[answer.worker]->post(KeyAnswer{to_ticket(answer.ticket), answer.user}));
-      },
-      [this](const std::shared_ptr<const auth::StoreState>& state) {
-        post_to_all([&state] { return NewStoreState{state}; });
-        if (!mailbox_.send(NewStoreState{state})) log_error("main_mailbox_full");
-      });
-}
-
-void Supervisor::start_threads() {
-  make_auth_service();
-  for (const auto& worker : workers_) {
-    threads_.emplace_back([&worker] { worker->run(); });
-  }
-  for (const Endpoint& endpoint : endpoints_) {
-    log_info("listening", {{"address", endpoint.to_string()},
-                           {"udp", !config_.no_udp},
-                           {"tcp", !config_.no_tcp},
-                           {"tls", tls_.has_value() && !config_.no_tcp && !config_.no_tls},
-                           {"dtls", tls_.has_value() && !config_.no_udp && !config_.no_dtls &&
-                                        tls_->context()->offers_dtls()}});
-  }
-  for (const Endpoint& endpoint : proxied_endpoints_) {
-    log_info("listening_for_proxies", {{"address", endpoint.to_string()},
-                                       {"tls", tls_.has_value() && !config_.no_tls},
-                                       {"sources", config_.proxy_sources.size()}});
-  }
-  if (tls_ && tls_->context()->self_signed()) {
-    log_warning("self_signed_certificate",
-                {{"reason", "no cert is configured: clients that verify it will refuse TLS"}});
-  }
-  log_info("started",
-           {{"version", kVersion}, {"workers", workers_.size()}, {"realm", config_.realm}});
-}
-
-Result<void, std::string> Supervisor::start_metrics() {
-  if (!config_.prometheus) return {};
-  MetricsSetup setup;
-  for (const auto& worker : workers_) {
-    setup.workers.push_back({&worker->counters(), &worker->io_counters(),
-                             &worker->client_counters(), &worker->stats(),
-                             [&worker = *worker] { return worker.letters_waiting(); }});
-  }
-  setup.directory = &directory_;
-  setup.reservations = &reservations_;
-  setup.auth = &auth_service_->counters();
-  setup.error_replies = &error_replies_;
-  setup.error_limit = {config_.unauthorized_ratelimit_rps, config_.unauthorized_ratelimit_burst};
-  setup.users = user_traffic_.get();
-  setup.rest = rest_ ? &rest_->counters() : nullptr;
-  setup.ports_per_address = static_cast<uint32_t>(config_.max_port - config_.min_port + 1);
-  setup.total_quota = config_.total_quota;
-  setup.realm = config_.realm;
-  setup.coturn_names = config_.prometheus_coturn_names ? CoturnNames::yes : CoturnNames::no;
-  metrics_ = std::make_unique<MetricsSource>(std::move(setup));
-  if (tls_) metrics_->set_certificates(*tls_->context());
-
-  metrics::ExposerSettings settings;
-  settings.path = config_.prometheus_path;
-  settings.addresses = metrics_endpoints(config_);
-  auto exposer = metrics::Exposer::start(settings, [this] { return metrics_->page().to_text(); });
-  if (!exposer) return unexpected(exposer.error());
-  exposer_ = std::move(*exposer);
-  for (const Endpoint& endpoint : settings.addresses) {
-    log_info("metrics_served", {{"address", endpoint.to_string()}, {"path", settings.path}});
-  }
-  return {};
-}
-
-Result<void, std::string> Supervisor::start_rest() {
-  if (config_.rest_listen.empty()) return {};
-  auto rest = webrtc::RestServer::start(config_.rest_listen, rest_settings());
-  if (!rest) return unexpected(rest.error());
-  rest_ = std::move(*rest);
-  for (const Endpoint& endpoint : config_.rest_listen) {
-    log_info("credentials_served", {{"address", endpoint.to_string()}, {"path", "/turn"}});
-  }
-  return {};
-}
-
-std::shared_ptr<const webrtc::RestSettings> Supervisor::rest_settings() const {
-  std::string closed;
-  if (locating_) closed = "the server does not know its public address yet";
-  if (shutdown_.draining()) closed = "the server is draining";
-  return make_rest_settings(config_, *host_, tls_ ? tls_->context().get() : nullptr,
-                            std::move(closed));
-}
-
-void Supervisor::update_rest() {
-  if (rest_) rest_->use(rest_settings());
-}
 
 Supervisor::~Supervisor() {
   exposer_.reset();
@@ -411,6 +129,24 @@ void Supervisor::on_addresses_changed() {
   update_rest();
   log_info("addresses_changed", {{"addresses", host_->addresses.size()}});
   if (external_address_) external_address_->look();
+}
+
+std::shared_ptr<const turn::Settings> Supervisor::make_settings() const {
+  // Its addresses are those that clients see, which may have changed.
+  return make_core_settings(config_, *store_state_, *host_,
+                            make_discovery(config_, udp_addresses_));
+}
+
+std::shared_ptr<const webrtc::RestSettings> Supervisor::rest_settings() const {
+  std::string closed;
+  if (locating_) closed = "the server does not know its public address yet";
+  if (shutdown_.draining()) closed = "the server is draining";
+  return make_rest_settings(config_, *host_, tls_ ? tls_->context().get() : nullptr,
+                            std::move(closed));
+}
+
+void Supervisor::update_rest() {
+  if (rest_) rest_->use(rest_settings());
 }
 
 void Supervisor::mail_settings() {

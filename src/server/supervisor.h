@@ -74,24 +74,26 @@ class Supervisor {
     std::unique_ptr<auth::UserStore> users;
   };
 
+  // supervisor_start.cc: how it comes to be.
   Supervisor(config::Config config, Origin origin);
   Result<void, std::string> prepare();
-  [[nodiscard]] std::shared_ptr<const turn::Settings> make_settings() const;
   Result<Listeners, std::string> get_listeners(uint32_t workers);
   void make_workers(Listeners listeners);
+  Result<void, std::string> prepare_alternates();
   void make_desk();
-  void make_auth_service();
   Result<void, std::string> drop_rights() const;
+  void make_auth_service();
   void start_threads();
-  Result<void, std::string> start_metrics();
   Result<void, std::string> start_rest();
+  Result<void, std::string> start_metrics();
+
+  // supervisor.cc: how it runs.
+  [[nodiscard]] std::shared_ptr<const turn::Settings> make_settings() const;
   [[nodiscard]] std::shared_ptr<const webrtc::RestSettings> rest_settings() const;
   // The REST API sees what changed of all that it tells.
   void update_rest();
   void watch_signals();
   void watch_addresses();
-
-  Result<void, std::string> prepare_alternates();
   void on_addresses_changed();
   // external-ip=auto. Allocations wait for the first call.
   void follow_external_address();

@@ -303,7 +303,9 @@ void Worker::on_mail() {
 void Worker::on_message(WorkerMessage& message) {
   std::visit(
       Overloaded{
-          [this](NewSettings& m) { server_.use_settings(std::move(m.settings), now().mono); },
+          [this](NewSettings& m) {
+            server_.use_settings(std::move(m.settings), now().mono, outbox_);
+          },
           [this](NewStoreState& m) { server_.use_store_state(std::move(m.state), now().mono); },
           [this](KeyAnswer& m) { server_.on_key(now(), m.ticket, std::move(m.answer), outbox_); },
           [this](const HandedOver& m) { on_handed_over(m); },

@@ -65,11 +65,12 @@ void answer_classic_binding(const Request& request, Core& core) {
   Counters& counters = core.counters;
   counters.binding_requests.add();
   counters.by.requests.add(stun::Method::binding);
-  if (!core.binding_limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
-    return counters.drop_rate_limited.add();
-  }
   const auto position = position_of(request, core);
   const auto unserved = unserved_attributes(request, position, core);
+  ReplyLimiter& limiter = unserved.empty() ? core.binding_limiter : core.error_limiter;
+  if (!limiter.allow(request.from.tuple.client.ip, request.now.mono)) {
+    return counters.drop_rate_limited.add();
+  }
   const ByteSpan room = request.out.claim(kMaxReplySize);
   if (room.empty()) return counters.drop_outbox_full.add();
   auto answer = stun::MessageBuilder::classic(

@@ -173,6 +173,32 @@ tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest& request,
   return reject(stun::ErrorCode::forbidden);
 }
 
+void judge_peers_anew(Core& core, Outbox& out) {
+  core.allocations.for_each([&](Allocation& allocation) {
+    const PeerPolicy& policy = *rules_of(allocation, core).peers;
+    const auto judge = [&](const Ip& ip, PeerReach& reach) {
+      // Without a port, as permissions are: what lives at one of our own addresses may come and go.
+      const PeerDecision decision = decide({ip, 0}, allocation.transport, policy, core);
+      reach = decision.reach;
+      return decision.reason == PeerReason::allowed;
+    };
+    allocation.channels.judge_anew(judge);
+    allocation.permissions.judge_anew([&](const Ip& ip, PeerReach& reach) {
+      if (judge(ip, reach)) return true;
+      core.counters.peers_refused.add();
+      core.counters.by.peers_refused[policy.judge(ip)].add();
+      return false;
+    });
+    end_connections(
+        allocation,
+        [&](const Endpoint& peer) {
+          PeerReach reach{};
+          return !judge(peer.ip, reach);
+        },
+        core, out);
+  });
+}
+
 void report_closed(const Allocation& allocation, CloseReason reason, Instant now, Core& core,
                    Outbox& out) {
   core.counters.allocations_closed.add();
@@ -185,7 +211,8 @@ void report_closed(const Allocation& allocation, CloseReason reason, Instant now
 
 void close_allocation(Allocation& allocation, CloseReason reason, Instant now, Core& core,
                       Outbox& out) {
-  end_connections(allocation, std::nullopt, core, out);
+  end_connections(
+      allocation, [](const Endpoint&) { return true; }, core, out);
   report_closed(allocation, reason, now, core, out);
   withdraw_routes(allocation, core, out);
   core.allocations.erase(allocation);

@@ -1,6 +1,7 @@
 // The state that all handlers of one worker work on. Owned by Server.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "auth/key_cache.h"
@@ -146,8 +147,13 @@ PeerDecision decide_tcp_peer(const Endpoint& peer, const Allocation&, const Core
 // Counts the refusal and reports it.
 tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest&, const PeerDecision&, Core&);
 
-// Ends the peer connections of an allocation, or those of one family (RFC 6062 section 5.5).
-void end_connections(Allocation&, std::optional<IpFamily> family, Core&, Outbox&);
+// After a change of the peer policy: what it refuses now ends, and is not only refused the next
+// time.
+void judge_peers_anew(Core&, Outbox&);
+
+// Ends connections of an allocation (RFC 6062 section 5.5): those whose peer `is_over` holds for.
+void end_connections(Allocation&, const std::function<bool(const Endpoint& peer)>& is_over, Core&,
+                     Outbox&);
 
 // Whom a nonce is good for. A stream's handshake has shown that the client is where it says, and
 // RFC 6062 clients use the nonce of their control connection on each data connection, where a

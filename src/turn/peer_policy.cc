@@ -107,6 +107,10 @@ PeerPolicy::PeerPolicy(const PeerPolicySettings& settings) {
     CHECK(range.has_value());
     table_.add(*range, entry.reason);
   }
+  for (const IpRange& range : settings.own_ranges) {
+    // The defaults say what becomes of loopback.
+    if (!range.first.is_loopback()) table_.add(range, PeerReason::own_address);
+  }
   for (const Ip& ip : settings.own_addresses) {
     if (settings.allow_loopback_peers && ip.is_loopback()) continue;
     table_.add({ip, ip}, PeerReason::own_address);

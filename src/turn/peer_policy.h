@@ -41,6 +41,7 @@ struct PeerRule {
 struct PeerPolicySettings {
   std::vector<PeerRule> rules = {};    // As configured: the narrowest wins, of equal ones the last.
   std::vector<Ip> own_addresses = {};  // Of this host's interfaces, and every external-ip.
+  std::vector<IpRange> own_ranges = {};  // What else leads to this host.
   bool allow_private_peers = false;
   bool allow_loopback_peers = false;
 };

@@ -48,6 +48,11 @@ class Permissions {
   void install(const Ip& ip, PeerReach reach, Instant deadline);
 
   void erase(IpFamily family);
+  // judge(ip, reach) is false for a peer that may not be reached any more, or sets how it may.
+  template <typename Judge>
+  void judge_anew(const Judge& judge) {
+    std::erase_if(entries_, [&](Permission& p) { return !judge(p.ip, p.reach); });
+  }
 
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] const std::vector<Permission>& entries() const { return entries_; }
@@ -89,6 +94,10 @@ class Channels {
   void permission_refreshed(const Ip& ip, Instant deadline);
 
   void erase(IpFamily family);
+  template <typename Judge>
+  void judge_anew(const Judge& judge) {
+    std::erase_if(entries_, [&](Channel& c) { return !judge(c.peer.ip, c.reach); });
+  }
 
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] const std::vector<Channel>& entries() const { return entries_; }

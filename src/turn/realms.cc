@@ -13,10 +13,12 @@ auth::LongTermPolicy make_policy(const std::string& realm, const Settings& setti
   auth::LongTermPolicy policy;
   policy.realm = realm;
   policy.separator = settings.secret_separator;
-  // The configured secrets are the operator's, whose word counts in every realm.
-  policy.shared_secrets = settings.shared_secrets;
-  policy.shared_secrets.insert(policy.shared_secrets.end(), stored.shared_secrets.begin(),
-                               stored.shared_secrets.end());
+  if (settings.use_shared_secrets) {
+    // The configured secrets are the operator's, whose word counts in every realm.
+    policy.shared_secrets = settings.shared_secrets;
+    policy.shared_secrets.insert(policy.shared_secrets.end(), stored.shared_secrets.begin(),
+                                 stored.shared_secrets.end());
+  }
   policy.has_stored_users = stored.has_users;
   // A realm may offer only what every user of it can do, and the hash of a name that carries its
   // own expiry cannot be looked up.

@@ -32,7 +32,9 @@ void delete_now(const AuthenticatedRequest& request, Allocation& allocation,
   const bool has_both = allocation.relay_for(IpFamily::v4) != nullptr &&
                         allocation.relay_for(IpFamily::v6) != nullptr;
   if (family && has_both) {
-    end_connections(allocation, *family, core, request.out);
+    end_connections(
+        allocation, [&](const Endpoint& peer) { return peer.ip.family() == *family; }, core,
+        request.out);
     return core.allocations.release_relay(allocation, *family);
   }
   close_allocation(allocation, CloseReason::deleted, request.now.mono, core, request.out);

@@ -33,6 +33,7 @@ enum class PortNeed : uint8_t {
 
 enum class OpenError : uint8_t {
   no_address,      // No relay address of that family: 440.
+  bind_refused,    // There is one, and the kernel does not give it to us: 508.
   ports_in_use,    // 508.
   no_descriptors,  // Out of file descriptors or memory: 508.
 };

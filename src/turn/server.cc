@@ -70,13 +70,15 @@ void Server::update_policy() {
   core_.keys.clear();
 }
 
-void Server::use_settings(std::shared_ptr<const Settings> settings, Instant now) {
+void Server::use_settings(std::shared_ptr<const Settings> settings, Instant now,
+                          Outbox& out) noexcept {
   core_.settings = std::move(settings);
   core_.mint.set_lifetime(core_.settings->nonce_lifetime);
   core_.error_limiter.set_limit(core_.settings->error_limit);
   core_.binding_limiter.set_limit(core_.settings->binding_limit);
   update_policy();
   renew_session_rates(now, core_);
+  judge_peers_anew(core_, out);
 }
 
 void Server::use_store_state(std::shared_ptr<const auth::StoreState> state, Instant now) {
@@ -278,7 +280,8 @@ void Server::on_link_closed(const Now& now, const ClientRoute& route, Outbox& ou
 void Server::on_tick(const Now& now, Outbox& out) noexcept {
   expire_connections(now, core_, out);
   core_.allocations.advance(now.mono, [&](Allocation& allocation) {
-    end_connections(allocation, std::nullopt, core_, out);
+    end_connections(
+        allocation, [](const Endpoint&) { return true; }, core_, out);
     report_closed(allocation, CloseReason::expired, now.mono, core_, out);
     withdraw_routes(allocation, core_, out);
   });

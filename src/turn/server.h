@@ -68,7 +68,7 @@ class Server {
   void on_tick(const Now& now, Outbox& out) noexcept;
 
   // Both void what was cached of users. Rates count for the sessions that run as well.
-  void use_settings(std::shared_ptr<const Settings> settings, Instant now);
+  void use_settings(std::shared_ptr<const Settings> settings, Instant now, Outbox& out) noexcept;
   void use_store_state(std::shared_ptr<const auth::StoreState> state, Instant now);
   // Where Allocate requests are sent from now on; nullptr or empty: nowhere.
   void use_alternates(std::shared_ptr<const std::vector<AlternateServer>> alternates,

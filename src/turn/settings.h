@@ -24,6 +24,7 @@ enum class DefaultFamily : uint8_t { v4, v6, as_client };
 struct Settings {
   AuthMode auth = AuthMode::long_term;
   std::string realm = "turnpike";
+  bool use_shared_secrets = true;  // Those of the store count only then, too.
   std::vector<std::string> shared_secrets;
   char secret_separator = ':';
   bool strict_expiry = false;  // An expired time-limited name may not even refresh.

@@ -185,11 +185,12 @@ Outcome handle_connection_bind(const AuthenticatedRequest& request, Core& core,
   return Done{};
 }
 
-void end_connections(Allocation& allocation, std::optional<IpFamily> family, Core& core,
+void end_connections(Allocation& allocation,
+                     const std::function<bool(const Endpoint& peer)>& is_over, Core& core,
                      Outbox& out) {
   std::erase_if(allocation.connections, [&](SlabHandle ref) {
     Connection& connection = *core.connections.find(ref);
-    if (family && connection.peer.ip.family() != *family) return false;
+    if (!is_over(connection.peer)) return false;
     out.effects.emplace_back(ClosePeer{ref});
     drop(connection, core, out);
     return true;

@@ -7,7 +7,6 @@ import contextlib
 import ctypes
 import ctypes.util
 import os
-import select
 import socket
 import ssl
 import struct
@@ -80,7 +79,7 @@ class StreamClient(stunlib.Client):
                 return frame
             left = max(deadline - time.monotonic(), 0)
             if not (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
-                if not select.select([self.socket], [], [], left)[0]:
+                if not stunlib.readable(self.socket, left):
                     return None
             self.socket.settimeout(max(left, 0.01))
             try:
@@ -226,7 +225,7 @@ class DtlsClient(stunlib.Client):
             left = deadline - time.monotonic()
             if left <= 0:
                 raise DtlsFailed("no end of the handshake in time")
-            if not select.select([self.socket], [], [], min(left, 0.3))[0]:
+            if not stunlib.readable(self.socket, min(left, 0.3)):
                 OpenSsl.get().SSL_ctrl(self.ssl, DTLS_CTRL_HANDLE_TIMEOUT, 0, None)
 
     def send_raw(self, data):
@@ -244,7 +243,7 @@ class DtlsClient(stunlib.Client):
                 self.ended = True
                 return None
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            if left <= 0 or not stunlib.readable(self.socket, left):
                 return None
         return None
 

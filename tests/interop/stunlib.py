@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import math
 import os
 import select
 import socket
@@ -76,6 +77,13 @@ def build(method, cls, attributes, txid=None, key=None, digest="sha1", mac_size=
         covered = header(method, cls, len(body) + 8, txid) + body
         body += attribute(FINGERPRINT, struct.pack("!I", fingerprint_of(covered)))
     return header(method, cls, len(body), txid) + body
+
+
+def readable(source, timeout):
+    """Whether there is something to read within so many seconds. select() would end at descriptor 1023."""
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    return bool(poll.poll(math.ceil(max(timeout, 0) * 1000)))
 
 
 class Malformed(Exception):
@@ -265,8 +273,7 @@ class Client:
         self.socket.send(data)
 
     def receive_raw(self, timeout):
-        ready, _, _ = select.select([self.socket], [], [], max(timeout, 0))
-        if not ready:
+        if not readable(self.socket, timeout):
             return None
         try:
             return self.socket.recv(1 << 17)
@@ -401,5 +408,5 @@ class Peer:
         self.socket.sendto(payload, to)
 
     def take(self, timeout=2.0):
-        ready, _, _ = select.select([self.socket], [], [], timeout)
+        ready = readable(self.socket, timeout)
         return self.socket.recvfrom(1 << 17) if ready else (None, None)

@@ -1,7 +1,6 @@
 """TURN over TCP and TLS, and TCP relaying (RFC 6062), on top of stunlib."""
 
 import os
-import select
 import socket
 import ssl
 import struct
@@ -44,7 +43,7 @@ class StreamClient(stunlib.Client):
     def fill(self, timeout):
         """Reads what is there; False when nothing came in time. Raises EOFError at the end."""
         pending = self.tls and self.socket.pending()
-        if not pending and not select.select([self.socket], [], [], max(timeout, 0))[0]:
+        if not pending and not stunlib.readable(self.socket, timeout):
             return False
         data = self.socket.recv(1 << 16)
         if not data:

@@ -69,6 +69,18 @@ def challenged_in(server, origin):
         return client.login().get(stunlib.REALM)
 
 
+@case("without a realm in the configuration, that of the database's users is everybody's")
+def realm_of_the_database():
+    server = RealmServer()
+    server.add_user("example.org", "nora", "snow")
+    server.write([line for line in server.lines if not line.startswith("realm=")] + ["user=alice:sand"])
+    with server:
+        equal(challenged_in(server, None), b"example.org", "realm")
+        for name, password in ((b"nora", b"snow"), (b"alice", b"sand")):
+            with OriginClient(server, None, name, password) as client:
+                equal(client.allocate().code, 0, "Allocate of %s" % name)
+
+
 @case("ORIGIN leads to a realm, with its own users and limits, within a second of being told by the tools")
 def origins():
     with RealmServer() as server:

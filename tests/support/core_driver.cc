@@ -129,12 +129,16 @@ void CoreDriver::publish_users() {
 
 void CoreDriver::use_settings(const turn::Settings& changed) {
   settings = changed;
-  server->use_settings(snapshot(), now.mono);
+  out.clear();
+  server->use_settings(snapshot(), now.mono, out);
+  collect();
 }
 
 void CoreDriver::use_peers(const turn::PeerPolicySettings& changed) {
   peer_settings = changed;
-  server->use_settings(snapshot(), now.mono);
+  out.clear();
+  server->use_settings(snapshot(), now.mono, out);
+  collect();
 }
 
 void CoreDriver::run(seconds time) {

@@ -1,5 +1,6 @@
 #include "net/interfaces.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <gtest/gtest.h>
@@ -37,6 +38,30 @@ TEST(HostAddresses, IncludeLoopback) {
   EXPECT_EQ(loopback->prefix_length, 8);
   EXPECT_TRUE(loopback->lasting());
   EXPECT_EQ(host->find(*Ip::parse("192.0.2.254")), nullptr);
+}
+
+TEST(HostAddresses, RangesAreWhateverIsDeliveredHere) {
+  in_namespace([] {
+    run("ip route add local 198.51.100.0/24 dev lo");
+    run("ip -6 route add local 2001:db8:5::/64 dev lo");
+    run("ip route add 192.0.2.0/24 via 10.77.0.2 dev near");
+    const Result<HostAddresses, SysError> host = HostAddresses::read();
+    ASSERT_TRUE(host.has_value());
+    const auto holds = [&](std::string_view text) {
+      const Ip ip = *Ip::parse(text);
+      return std::any_of(host->ranges.begin(), host->ranges.end(),
+                         [&](const IpRange& range) { return range.contains(ip); });
+    };
+    EXPECT_TRUE(holds("198.51.100.77"));
+    EXPECT_TRUE(holds("2001:db8:5::77"));
+    EXPECT_TRUE(holds("10.77.0.1"));
+    EXPECT_TRUE(holds("fd77::1"));
+    EXPECT_FALSE(holds("198.51.101.1"));
+    EXPECT_FALSE(holds("192.0.2.1"));
+    EXPECT_FALSE(holds("10.77.0.2"));
+    EXPECT_FALSE(holds("10.77.0.255"));
+    EXPECT_FALSE(holds("ff02::1"));
+  });
 }
 
 TEST(HostAddresses, NoDefaultRouteNoDefaultSource) {

@@ -1,5 +1,8 @@
 // DF, fragmentation and runs over a link with a small MTU, in a network namespace.
+#include <initializer_list>
+
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
 #include "unit/net/network_namespace.h"
 #include "unit/net/udp_fixture.h"
@@ -62,6 +65,59 @@ TEST_P(PathMtu, LongDatagramWithDfIsDroppedAndReported) {
     EXPECT_EQ(errors[0].data, 1300U);
     EXPECT_EQ(errors[0].type, is_v4() ? 3 : 2);
     EXPECT_EQ(errors[0].code, is_v4() ? 4 : 0);
+  });
+}
+
+// What a router on the way says of a datagram of `socket` to `to` that was too big for its next
+// link.
+void refuse_as_router(const UdpSocket& socket, const Endpoint& to, uint16_t mtu) {
+  const auto append = [](std::vector<uint8_t>& out, std::initializer_list<unsigned> bytes) {
+    for (const unsigned byte : bytes) out.push_back(static_cast<uint8_t>(byte));
+  };
+  const auto append_ip = [](std::vector<uint8_t>& out, const Ip& ip) {
+    out.insert(out.end(), ip.bytes().end() - 4, ip.bytes().end());
+  };
+  const uint16_t from_port = socket.local().port;
+  std::vector<uint8_t> packet;
+  append(packet, {3, 4, 0, 0, 0, 0, mtu / 256U, mtu % 256U});
+  // The header of the datagram, and the first eight bytes of what it carried.
+  append(packet, {0x45, 0, 5, 0x78, 0, 1, 0x40, 0, 64, IPPROTO_UDP, 0, 0});
+  append_ip(packet, socket.local().ip);
+  append_ip(packet, to.ip);
+  append(packet,
+         {from_port / 256U, from_port % 256U, to.port / 256U, to.port % 256U, 5, 0x64, 0, 0});
+  uint32_t sum = 0;
+  for (size_t i = 0; i < packet.size(); i += 2) sum += packet[i] * 256U + packet[i + 1];
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  packet[2] = static_cast<uint8_t>(~sum >> 8);
+  packet[3] = static_cast<uint8_t>(~sum);
+  const Fd raw(::socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+  SockAddr here;
+  const socklen_t size = to_sockaddr({.ip = socket.local().ip, .port = 0}, here);
+  ASSERT_EQ(::sendto(raw.get(), packet.data(), packet.size(), 0, &here.any, size),
+            static_cast<ssize_t>(packet.size()));
+}
+
+TEST_P(DfBit, ARouterThatRefusesLaterIsHeard) {
+  in_namespace([this] {
+    UdpSocket out = open_near({.icmp_errors = true});
+    out.tag = 42;
+    add(out, far(), numbered(1, 1200), {.dont_fragment = true});
+    send();
+    refuse_as_router(out, far(), 900);
+    EXPECT_TRUE(receive(out, 1, 100).empty());
+    const auto errors = io_.take_errors();
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_EQ(errors[0].socket_tag, 42U);
+    EXPECT_EQ(errors[0].destination, far());
+    EXPECT_EQ(errors[0].type, 3);
+    EXPECT_EQ(errors[0].code, 4);
+    EXPECT_EQ(errors[0].data, 900U);
+    // Without DF it goes on as if nothing had been said.
+    testing::Capture capture;
+    add(out, far(), numbered(2, 1200));
+    send();
+    EXPECT_EQ(capture.packets().size(), 1U);
   });
 }
 

@@ -48,7 +48,7 @@ TEST(UdpSocket, TellsThePortThatTheKernelChose) {
 
 TEST(UdpSocket, NeverSetsDfByDefault) {
   const UdpSocket v4 = testing::open_socket({}, testing::loopback(IpFamily::v4));
-  EXPECT_EQ(option(v4, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DONT);
+  EXPECT_EQ(option(v4, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_OMIT);
   const UdpSocket v6 = testing::open_socket({}, testing::loopback(IpFamily::v6));
   EXPECT_EQ(option(v6, IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_DONT);
 }

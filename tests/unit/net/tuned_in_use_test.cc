@@ -19,7 +19,7 @@ class TunedInUse : public testing::UdpFamilyTest {
   }
   bool sets_df(const UdpSocket& socket) const {
     return GetParam() == IpFamily::v4
-               ? option(socket, IPPROTO_IP, IP_MTU_DISCOVER) != IP_PMTUDISC_DONT
+               ? option(socket, IPPROTO_IP, IP_MTU_DISCOVER) != IP_PMTUDISC_OMIT
                : option(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER) != IPV6_PMTUDISC_DONT;
   }
   bool keeps_icmp(const UdpSocket& socket) const {

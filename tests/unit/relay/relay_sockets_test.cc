@@ -188,11 +188,11 @@ TEST_F(RelaySocketsTest, NoAddressOfTheFamily) {
   EXPECT_EQ(worker.open(PortNeed::any, *Ip::parse("::1")).error(), OpenError::no_address);
 }
 
-TEST_F(RelaySocketsTest, AddressThatIsNotOursIsNoAddress) {
+TEST_F(RelaySocketsTest, AddressThatIsNotOursCannotBeBound) {
   RelaySettings settings = ports(21000, 21999);
   settings.relay_ips = {*Ip::parse("203.0.113.77")};
   Worker worker(settings, reservations_);
-  EXPECT_EQ(worker.open().error(), OpenError::no_address);
+  EXPECT_EQ(worker.open().error(), OpenError::bind_refused);
 }
 
 TEST_F(RelaySocketsTest, FullAddressGivesWayToTheNext) {

@@ -393,6 +393,7 @@ TEST(Allocate, GivesOneFamilyAndSaysWhyTheOtherIsMissing) {
   };
   const Case cases[] = {
       {IpFamily::v6, OpenError::no_address, 0x02000428},
+      {IpFamily::v6, OpenError::bind_refused, 0x02000508},
       {IpFamily::v6, OpenError::ports_in_use, 0x02000508},
       {IpFamily::v6, OpenError::no_descriptors, 0x02000508},
       {IpFamily::v4, OpenError::no_address, 0x01000428},

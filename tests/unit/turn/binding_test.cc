@@ -187,6 +187,19 @@ TEST_F(ClassicBindingTest, IsUnderTheSameLimit) {
   EXPECT_TRUE(core_.to_client.empty());
 }
 
+TEST_F(ClassicBindingTest, ErrorsAreUnderTheLimitOfErrors) {
+  core_.settings.error_limit = {1, 1};
+  core_.use_settings(core_.settings);
+  const Bytes request = classic({0x00, 0x03, 0x00, 0x04, 0, 0, 0, 6});
+  core_.client_packet(client_.route, request);
+  ASSERT_EQ(core_.to_client.size(), 1U);
+  EXPECT_EQ(core_.to_client[0].bytes[1], 0x11);
+  core_.client_packet(client_.route, request);
+  EXPECT_TRUE(core_.to_client.empty());
+  core_.client_packet(client_.route, classic());
+  EXPECT_EQ(core_.to_client.size(), 1U);
+}
+
 TEST_F(ClassicBindingTest, IsTheOnlyMethodThatIsServed) {
   Bytes allocate = classic();
   allocate[1] = 3;

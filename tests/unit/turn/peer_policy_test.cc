@@ -176,6 +176,20 @@ TEST(PeerPolicy, RefusesOwnAddressesInEverySpelling) {
   }
 }
 
+TEST(PeerPolicy, RefusesWhateverLeadsToThisHost) {
+  PeerPolicySettings settings;
+  settings.own_ranges = {*IpRange::parse("45.1.0.0/24"), *IpRange::parse("127.0.0.0/8")};
+  settings.allow_loopback_peers = true;
+  settings.rules = {{*IpRange::parse("45.1.0.9"), RuleAction::allow},
+                    {*IpRange::parse("45.0.0.0/8"), RuleAction::allow}};
+  const PeerPolicy policy(settings);
+  EXPECT_EQ(policy.judge(*Ip::parse("45.1.0.77")), PeerReason::own_address);
+  EXPECT_EQ(policy.judge(*Ip::parse("64:ff9b::45.1.0.77")), PeerReason::own_address);
+  EXPECT_EQ(policy.judge(*Ip::parse("45.1.0.9")), PeerReason::allowed);
+  EXPECT_EQ(policy.judge(*Ip::parse("45.1.1.1")), PeerReason::allowed);
+  EXPECT_EQ(policy.judge(*Ip::parse("127.0.0.1")), PeerReason::allowed);
+}
+
 TEST(PeerPolicy, RefusesOwnAddressesWhereTheirRangeIsAllowed) {
   const PeerPolicySettings settings = {.rules = {allow("10.0.0.0/8")},
                                        .own_addresses = {ip("10.0.0.5")},

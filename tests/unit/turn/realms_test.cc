@@ -109,6 +109,20 @@ TEST_F(RealmsTest, SecretsAreOfTheirRealmAndTheConfiguredOnesOfAll) {
   }
 }
 
+TEST_F(RealmsTest, SecretsOfTheStoreCountOnlyWhereSecretsAreUsed) {
+  core_.other_secrets["north"] = {"ice"};
+  Settings settings = core_.settings;
+  settings.use_shared_secrets = false;
+  core_.use_settings(settings);
+  core_.publish_users();
+  const std::string name = "1800000000:guest";
+  EXPECT_EQ(
+      client("8.8.8.8:1", "https://north.example", name, auth::time_limited_password("ice", name))
+          .allocate()
+          .error(),
+      401);
+}
+
 // The ORIGIN may be left out once there is an allocation.
 TEST_F(RealmsTest, AnAllocationRemembersItsRealm) {
   CoreClient north = client("8.8.8.8:1", "https://north.example");
