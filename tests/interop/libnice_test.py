@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""libnice (the ICE library of GStreamer and others) through the server: two agents that may only use their relays."""
+"""libnice (the ICE library of GStreamer and others) through the server over UDP and TCP, IPv4 and IPv6: two
+agents that may only use their relays."""
 
 import ctypes
+import re
 import sys
 import time
 
@@ -17,6 +19,8 @@ except (ImportError, ValueError, OSError):
     sys.exit(0)
 
 OPEN = "--allow-loopback-peers"
+# Its third type, TLS, is Google's imitation of a handshake in one mode and plain TCP in all the others.
+RELAYS = {"udp": Nice.RelayType.UDP, "tcp": Nice.RelayType.TCP}
 ON_DATA = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p,
                            ctypes.c_void_p)
 
@@ -24,18 +28,19 @@ ON_DATA = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, 
 class Agent:
     """One end: a NiceAgent on loopback whose only candidates are relayed ones."""
 
-    def __init__(self, server, controlling, password="password", compatibility=Nice.Compatibility.RFC5245):
+    def __init__(self, server, controlling, password="password", compatibility=Nice.Compatibility.RFC5245,
+                 transport="udp", host="127.0.0.1"):
         self.agent = Nice.Agent.new(GLib.MainContext.default(), compatibility)
         for name, value in (("controlling-mode", controlling), ("force-relay", True), ("upnp", False),
                             ("ice-tcp", False)):
             self.agent.set_property(name, value)
         local = Nice.Address.new()
-        local.set_from_string("127.0.0.1")
+        local.set_from_string(host)
         self.agent.add_local_address(local)
         self.stream = self.agent.add_stream(1)
         self.agent.set_stream_name(self.stream, "application")
-        true(self.agent.set_relay_info(self.stream, 1, server.host, server.port, "user", password,
-                                       Nice.RelayType.UDP), "set_relay_info")
+        true(self.agent.set_relay_info(self.stream, 1, host, server.port, "user", password,
+                                       RELAYS[transport]), "set_relay_info")
         self.gathered, self.received = False, []
         self.agent.connect("candidate-gathering-done", self.on_gathered)
         # The introspection data leave this function out, and without it the agent reads nothing. PyGObject's hash of an
@@ -95,9 +100,28 @@ def talk(agents):
         other.received.clear()
 
 
-@case("two agents talk over two relays")
-def pair(server):
-    talk(connected(server))
+def opened(server, transport, host):
+    """How many allocations the server's log has that were opened over that transport."""
+    address = re.escape("[%s]" % host if ":" in host else host)
+    return len(re.findall(r"allocation_opened client=%s:\d+ transport=%s " % (address, transport), server.log_text()))
+
+
+def over_each(name):
+    """Declares a case for each transport and family of addresses."""
+    def register(function):
+        for transport in RELAYS:
+            for family, host in (("IPv4", "127.0.0.1"), ("IPv6", "::1")):
+                case("%s, over %s and %s" % (name, transport, family))(
+                    lambda server, where=(transport, host): function(server, *where))
+        return function
+    return register
+
+
+@over_each("two agents talk over two relays")
+def pair(server, transport, host):
+    before = opened(server, transport, host)
+    talk(connected(server, transport=transport, host=host))
+    equal(opened(server, transport, host) - before, 2, "allocations over %s" % transport)
 
 
 @case("two agents talk in the mode for draft 19 of ICE")
@@ -105,12 +129,12 @@ def old_draft(server):
     talk(connected(server, compatibility=Nice.Compatibility.DRAFT19))
 
 
-@case("a wrong password gives no relay candidate")
-def wrong_password(server):
-    agent = Agent(server, True, password="wrong")
+@over_each("a wrong password gives no relay candidate")
+def wrong_password(server, transport, host):
+    agent = Agent(server, True, password="wrong", transport=transport, host=host)
     spin(lambda: agent.gathered, 20, "end of gathering")
     equal(agent.relayed(), [], "candidates")
 
 
 if __name__ == "__main__":
-    main(Server(OPEN))
+    main(Server(OPEN, hosts=("127.0.0.1", "::1")))
