@@ -101,6 +101,8 @@ run_case_bg "-m 10 -n 50 -l 1200: ten clients, large packets" uclient 600000 600
 run_case_bg "-t: a TCP client" uclient 1000 1000 "${v4[@]}" -t 127.0.0.1
 run_case_bg "-t -S: a TLS client" uclient 1000 1000 "${v4[@]}" -t -S 127.0.0.1
 run_case_bg "-S: a DTLS client" uclient 1000 1000 "${v4[@]}" -S 127.0.0.1
+run_case_bg "-t -S ::1: a TLS client over IPv6" uclient 1000 1000 "${v4[@]}" -t -S ::1
+run_case_bg "-S ::1: a DTLS client over IPv6" uclient 1000 1000 "${v4[@]}" -S ::1
 run_case_bg "-t -D -s ::1: a TCP client over IPv6 with indications" uclient 1000 1000 "${v4[@]}" -t -D -s ::1
 run_case_bg "-T: TCP relayed" uclient 1000 1000 "${by_name[@]}" -X -T 127.0.0.1
 run_case_bg "-T -S: TCP relayed for TLS clients" uclient 1000 1000 "${by_name[@]}" -X -T -S 127.0.0.1

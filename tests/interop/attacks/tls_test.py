@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness import Server, case, equal, main, one_of, shortened, true  # noqa: E402
 from stunlib import BINDING, REQUEST, Peer, Timeout, build, data_of  # noqa: E402
-from streamlib import Authority, StreamClient, extension, s_client, tls_hello, trusting  # noqa: E402
+from streamlib import Authority, StreamClient, connect, extension, s_client, tls_hello, trusting  # noqa: E402
 
 OPTIONS = ("--allow-loopback-peers",)
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -126,6 +126,34 @@ def verifying(ca, _host):
     return context
 
 
+def agreed(server, version, *options):
+    """Cipher and key exchange that s_client and the server agree on; the first is (NONE) without a handshake."""
+    text, _ = s_client(server.address, version, *options)
+    cipher, key = re.search(r"Cipher is (\S+)", text), re.search(r"Server Temp Key: (.*), \d+ bits", text)
+    return cipher and cipher.group(1), key and key.group(1)
+
+
+@case("cipher-list decides about ciphers of every version")
+def cipher_list():
+    with Server(*OPTIONS, "--cipher-list=ECDHE-ECDSA-AES256-GCM-SHA384:TLS_CHACHA20_POLY1305_SHA256") as server:
+        for version in ("-tls1_2", "-dtls1_2"):
+            equal(agreed(server, version)[0], "ECDHE-ECDSA-AES256-GCM-SHA384", version)
+            equal(agreed(server, version, "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256")[0], "(NONE)", "another, " + version)
+        equal(agreed(server, "-tls1_3")[0], "TLS_CHACHA20_POLY1305_SHA256", "-tls1_3")
+        equal(agreed(server, "-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256")[0], "(NONE)", "another, -tls1_3")
+
+
+@case("ec-curve-name decides about the key exchange of every version")
+def groups():
+    with Server(*OPTIONS, "--ec-curve-name=P-384") as server:
+        for version in ("-tls1_2", "-tls1_3", "-dtls1_2"):
+            # The certificate that the server has made for itself is one of P-256, which TLS 1.2 clients have to name, too.
+            offer = "X25519:P-256:P-384"
+            cipher, key = agreed(server, version, "-groups", offer)
+            true(cipher != "(NONE)" and key in ("ECDH, P-384", "ECDH, secp384r1"), "%s, %s with %s" % (cipher, key, version))
+            equal(agreed(server, version, "-groups", "X25519:P-256")[0], "(NONE)", "another, " + version)
+
+
 @case("ALPN agrees on stun.turn and stun.nat-discovery, and nothing else stops a client")
 def alpn():
     with Server(*OPTIONS) as server:
@@ -196,24 +224,27 @@ def renewed():
                 os.rename(target + ".new", target)
         put(made[0])
         with Server(*OPTIONS, "--cert=" + certificate, "--pkey=" + key) as server, Peer() as peer:
-            sessions = [StreamClient(server.address, tls=trusting()) for _ in range(2)]
+            def shown(when, wanted):
+                for version in ("-tls1_2", "-tls1_3", "-dtls1_2"):
+                    equal(name_of(s_client(server.address, version)[0]), wanted, "%s, with %s" % (when, version))
+            sessions = [connect(transport, server.address) for transport in ("tls", "tls", "dtls")]
             relays = [client.relayed() for client in sessions]
             for client in sessions:
                 equal(client.permit(peer.address).code, 0, "CreatePermission")
-            equal(name_of(s_client(server.address)[0]), names[0], "at first")
+            shown("at first", names[0])
             put(made[1])
             server.process.send_signal(signal.SIGHUP)
             server.wait_for_log("certificates_reloaded")
-            equal(name_of(s_client(server.address)[0]), names[1], "after SIGHUP")
+            shown("after SIGHUP", names[1])
             put(made[2])
             server.wait_for_log("certificates_reloaded", count=2)
-            equal(name_of(s_client(server.address)[0]), names[2], "after a while")
+            shown("after a while", names[2])
             with open(certificate, "w", encoding="ascii") as broken:
                 broken.write("no certificate\n")
             server.process.send_signal(signal.SIGHUP)
             server.wait_for_log("certificates_not_reloaded")
             true(certificate in server.log_text(), "the log does not name the file")
-            equal(name_of(s_client(server.address)[0]), names[2], "after a broken file")
+            shown("after a broken file", names[2])
             for client, relay in zip(sessions, relays):
                 peer.send(b"still there", relay)
                 equal(data_of(client.take())[1], b"still there", "to a session from before")
