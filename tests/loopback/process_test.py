@@ -191,7 +191,7 @@ def units():
     with tempfile.TemporaryDirectory(prefix="turnpike-test-") as directory:
         for name in ("turnpike.service", "turnpike.socket"):
             with open(os.path.join(ROOT, "etc", name), encoding="utf-8") as file:
-                text = file.read().replace("/usr/bin/turnpike", "/bin/true")
+                text = file.read().replace("/usr/local/bin/turnpike", "/bin/true")
             with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
                 file.write(text)
         for name in ("turnpike.service", "turnpike.socket"):
