@@ -21,7 +21,7 @@ declare -A ABOUT=(
   [format]="clang-format on every C++ file"
   [unit]="unit tests, under ASAN and UBSAN"
   [memory]="what connections and strangers cost in memory and time: by themselves, and without sanitizers where memory counts"
-  [tidy]="the rules of the source tree: includes, banned calls, lists of files"
+  [tidy]="the rules of the source tree: includes, banned calls, lists of files; what the documents say"
   [vectors]="the sample messages of the RFCs and the IANA registries, under ASAN and UBSAN"
   [sim]="the simulation in virtual time, under ASAN and UBSAN"
   [corpus]="every fuzzing input ever kept, replayed under ASAN and UBSAN"
@@ -87,16 +87,9 @@ install_packages() {
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   say "installing ${missing[*]}"
-  # Only its client tools are wanted: its server would take the very port that ours is for.
-  case " ${missing[*]} " in
-    *" coturn "*) [ -d /run/systemd/system ] && as_root systemctl mask coturn.service ;;
-  esac
-  case " ${missing[*]} " in
-    *" stun-server "*) [ -d /run/systemd/system ] && as_root systemctl mask stun-server.service ;;
-  esac
-  # Only their tools are wanted: coturn's server would take the very port that ours is for.
+  # Only their programs are wanted: as services they would take the very ports that ours is for.
   local package_of_a_service
-  for package_of_a_service in coturn prometheus; do
+  for package_of_a_service in coturn stun-server prometheus; do
     case " ${missing[*]} " in
       *" $package_of_a_service "*) [ -d /run/systemd/system ] && as_root systemctl mask "$package_of_a_service.service" ;;
     esac
@@ -290,7 +283,11 @@ section_memory() {
   local script
   for script in "${MEASURING_SCRIPTS[@]}"; do run_scripts "$script"; done
 }
-section_tidy() { run_folder asan tidy; }
+section_tidy() {
+  run_folder asan tidy
+  use_server asan
+  run_scripts_of tests/tidy
+}
 section_vectors() { run_folder asan vectors; }
 section_sim() {
   exec 3>&1
@@ -459,6 +456,29 @@ end_all_sessions() {
   for file in "$LOGS"/session-*; do [ ! -e "$file" ] || end_session "${file##*/session-}"; done
 }
 
+# What these need is there on Debian 12 as root, so that a long run which skips one of them whole has shown nothing.
+NEVER_SKIPPED=" browser image docker "
+
+must_run() {  # SECTION
+  full || return 1
+  case $NEVER_SKIPPED in *" $1 "*) ;; *) return 1 ;; esac
+  [ "$(id -u)" -eq 0 ] && grep -qx 'ID=debian' "$OS_RELEASE" && grep -qx 'VERSION_ID="12"' "$OS_RELEASE"
+}
+OS_RELEASE=${TEST_OS_RELEASE:-/etc/os-release}
+
+# What is wrong with a section as a whole, besides its cases.
+verdict() {  # NAME EXIT-CODE SECONDS LOG
+  if [ "$2" -eq 124 ] || [ "$2" -eq 137 ]; then
+    echo "FAIL $1: hung, ended after $3 s (log: $LOGS/section-$1.log)"
+  elif [ "$2" -ne 0 ]; then
+    echo "FAIL $1: ended with exit code $2 (log: $LOGS/section-$1.err)"
+  elif ! grep -qE '^(ok|FAIL|skip) ' "$4"; then
+    echo "FAIL $1: reported nothing (log: $LOGS/section-$1.err)"
+  elif ! grep -qE '^(ok|FAIL) ' "$4" && must_run "$1"; then
+    echo "FAIL $1: skipped as a whole, which --full as root on Debian 12 must not be"
+  fi
+}
+
 # Runs a section and leaves what it printed, with a verdict on the whole, in its log; the file .end says that it is over.
 perform_section() {  # NAME
   local name=$1 began=$SECONDS status limit=${LIMIT[$1]} log=$LOGS/section-$1.log
@@ -467,13 +487,7 @@ perform_section() {  # NAME
   in_session "$name" timeout -k 20 "$limit" bash "$0" --section "$name" < /dev/null 2> "$LOGS/section-$name.err" >> "$log"
   status=$?
   end_session "$name"
-  if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
-    echo "FAIL $name: hung, ended after $limit s (log: $LOGS/section-$name.log)" >> "$log"
-  elif [ "$status" -ne 0 ]; then
-    echo "FAIL $name: ended with exit code $status (log: $LOGS/section-$name.err)" >> "$log"
-  elif ! grep -qE '^(ok|FAIL|skip) ' "$log"; then
-    echo "FAIL $name: reported nothing (log: $LOGS/section-$name.err)" >> "$log"
-  fi
+  verdict "$name" "$status" "$limit" "$log" >> "$log"
   echo "   ($((SECONDS - began)) s)" >> "$log"
   : > "$LOGS/section-$name.end"
 }
@@ -544,6 +558,7 @@ main() {
       --help | -h) usage && exit 0 ;;
       --build) configure_and_build "$2" && exit 0 || exit 1 ;;
       --section) "section_$2"; exit 0 ;;
+      --verdict) verdict "$2" "$3" 0 "$4"; exit 0 ;;
       --lane) full && NEEDS[fuzz]=fuzz; shift; lane "$@"; exit 0 ;;
       -*) usage >&2 && exit 2 ;;
       *)
