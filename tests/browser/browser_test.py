@@ -5,13 +5,16 @@ Runs in a network namespace of its own: the server stands on one address, the br
 default policy towards peers, and nothing of a browser gets out.
 """
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 from harness import CASES, FULL, Server, Skip, binary, case, equal, free_port, in_network_namespace, is_stand_in  # noqa: E402
@@ -21,6 +24,7 @@ import browsers  # noqa: E402
 SERVER, CLIENT = "10.77.0.1", "10.77.0.2"
 NAME, OTHER_NAME = "turn.example.org", "other.example.org"
 SECRET = "a-shared-secret-of-the-test"
+REST_KEY = "a-key-for-the-page-of-the-test"
 MEGABYTE = 1_000_000
 TRANSFER = 10 * MEGABYTE
 
@@ -165,15 +169,71 @@ def relayed_call(kind, transport):
     return run
 
 
-def refused(kind, make_ice, code):
-    """Gathering ends without a relay, and the browser is told why where it tells its page."""
+def until_listening(host, port):
+    """A server may answer over UDP before it does over HTTP."""
+    def listens():
+        with contextlib.suppress(OSError), socket.create_connection((host, port), 5):
+            return True
+    until(listens, "nobody listens on TCP %s:%d" % (host, port))
+
+
+def with_metrics():
+    """Options for a server, and a function that gives the value of a line of its metrics."""
+    port = free_port()
+
+    def value(name):
+        until_listening("127.0.0.1", port)
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=10) as answer:
+            (line,) = [line for line in answer.read().decode().splitlines() if line.startswith(name + " ")]
+        return float(line.split(" ")[1])
+    return ["--prometheus", "--prometheus-address=127.0.0.1", "--prometheus-port=%d" % port], value
+
+
+def relays_of(found):
+    return [one for one in found["candidates"] if " typ relay" in one]
+
+
+def refused(kind, make_ice, code, counted):
+    """Gathering ends without a relay, the server has counted why, and the page is told where the browser tells it."""
     @report
     def run(server):
+        before = SETUP["value"](counted)
         found = browser(kind).call("gather", configuration(make_ice(server)))
         print(found)
-        equal([one for one in found["candidates"] if " typ relay" in one], [], "relay candidates")
+        equal(relays_of(found), [], "relay candidates")
         if found["tellsErrors"]:
             true(code in [error["code"] for error in found["errors"]], "error %d in %r" % (code, found["errors"]))
+        until(lambda: SETUP["value"](counted) > before, "the server did not count " + counted)
+    return run
+
+
+def page_asks(kind):
+    """A page gets its credentials from the server itself, from where it is listed, and relays with them."""
+    @report
+    def run(_):
+        options, value = with_metrics()
+        result = 'turnpike_rest_requests_total{result="%s"}'
+        port = free_port(SERVER)
+        listen = "%s:%d" % (SERVER, port)
+        url = "http://%s/turn?service=turn&username=ann&format=configuration" % listen
+        rest = options + ["--static-auth-secret=" + SECRET, "--rest-listen=" + listen, "--rest-api-key=" + REST_KEY]
+        one = browser(kind)
+        with Server(*rest, "--rest-allow-origin=" + SETUP["page"].origin, host=SERVER, relay=(SERVER,), users=()):
+            until_listening(SERVER, port)
+            ice = one.call("ask", url, REST_KEY)
+            equal(value(result % "issued"), 1, "credentials that were issued")
+            true(value(result % "preflight") >= 1, "the browser asked whether it may")
+            found = one.call("gather", dict(ice, iceTransportPolicy="relay"))
+            print(found)
+            true(relays_of(found), "a relay with %r" % ice)
+        with Server(*rest, "--rest-allow-origin=https://app.example", host=SERVER, relay=(SERVER,), users=()):
+            until_listening(SERVER, port)
+            try:
+                raise AssertionError("a page that is not listed was given %r" % one.call("ask", url, REST_KEY))
+            except browsers.CallFailed as error:
+                print(error)
+            true(value(result % "wrong_origin") >= 1, "it was refused for its origin")
+            equal(value(result % "issued"), 0, "credentials that were issued")
     return run
 
 
@@ -252,9 +312,12 @@ def declare(kind, reason):
         add("a relayed call over %s with audio carries 10 MB each way" % words, relayed_call(kind, transport))
     add("an ICE restart moves the call to new relays", ice_restart(kind))
     add("a call of a relayed side with a direct one works", one_relayed(kind))
-    add("a wrong password gives 401 and no relay", refused(kind, wrong_password, 401))
-    add("an expired name gives 401 and no relay", refused(kind, expired, 401))
-    add("a certificate for another name gives no relay", refused(kind, other_name, 701))
+    add("a wrong password gives 401 and no relay",
+        refused(kind, wrong_password, 401, 'turnpike_auth_total{outcome="wrong"}'))
+    add("an expired name gives 401 and no relay", refused(kind, expired, 401, 'turnpike_auth_total{outcome="expired"}'))
+    add("a certificate for another name gives no relay",
+        refused(kind, other_name, 701, 'turnpike_handshakes_total{protocol="tls",result="failed"}'))
+    add("a page of a listed origin gets credentials over HTTP and relays, another one gets none", page_asks(kind))
 
 
 def skipping(reason):
@@ -292,10 +355,11 @@ def run():
     declare_all()
     with tempfile.TemporaryDirectory(prefix="turnpike-test-") as folder, browsers.PageServer() as page:
         authority, certificate, key = make_certificates(folder)
-        SETUP.update(page=page, authority=authority, tls_port=free_port(SERVER))
+        options, value = with_metrics()
+        SETUP.update(page=page, authority=authority, tls_port=free_port(SERVER), value=value)
         try:
-            main(Server("--use-auth-secret", "--static-auth-secret=" + SECRET, "--cert=" + certificate, "--pkey=" + key,
-                        "--tls-listening-port=%d" % SETUP["tls_port"], host=SERVER, relay=(SERVER,), users=()))
+            main(Server(*options, "--use-auth-secret", "--static-auth-secret=" + SECRET, "--cert=" + certificate,
+                        "--pkey=" + key, "--tls-listening-port=%d" % SETUP["tls_port"], host=SERVER, relay=(SERVER,), users=()))
         finally:
             for one in RUNNING.values():
                 one.__exit__()

@@ -35,7 +35,8 @@ class PageServer:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = "http://127.0.0.1:%d/page.html" % self.server.server_address[1]
+        self.origin = "http://127.0.0.1:%d" % self.server.server_address[1]
+        self.url = self.origin + "/page.html"
         return self
 
     def __exit__(self, *_):
