@@ -5,6 +5,7 @@
 # Nothing has to be built here: the root builds its own.
 TEST_SERVER=${TEST_SERVER:-none}
 . "$(dirname "$0")/interop/lib.sh"
+. "$ROOT/tests/netns/two_hosts.sh"
 
 reason() {
   [ "$(id -u)" -eq 0 ] || { echo "this needs root" && return; }
@@ -35,12 +36,14 @@ mirror() {
   apt-cache policy 2> /dev/null | sed -n 's/^ *[0-9]* \(http[^ ]*\) bookworm\/main .*/\1/p' | head -n 1
 }
 
-# Runs a command inside, with /proc and /dev mounted in a mount namespace of its own, so that nothing stays mounted.
+# Runs a command inside, with /proc, /dev and /sys (control groups are there) in a mount namespace of its own, so that nothing stays
+# mounted. It is the root of that namespace: a container, which changes its root, can't be started in a folder of another one.
 inside() {
   unshare -m -p -f --kill-child bash -c '
     root=$1; shift
-    mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" && mount -t tmpfs tmpfs "$root/tmp" &&
-      exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb "$@"' bash "$BARE" "$@"
+    mount --bind "$root" "$root" && cd "$root" && mount -t proc proc proc && mount --rbind /dev dev && mount --rbind /sys sys &&
+      mount -t tmpfs tmpfs tmp && mkdir tmp/outside && pivot_root . tmp/outside && umount -l /tmp/outside && rmdir /tmp/outside &&
+      exec /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb "$@"' bash "$BARE" "$@"
 }
 
 make_root() {
@@ -66,6 +69,8 @@ quickstart() {
     status=$?; etc/quickstart.sh --stop; [ $status -eq 0 ] || [ $status -eq 3 ]'
 }
 
+another_machine() { lay_two_hosts && inside /root/turnpike/tests/netns/first_probe.sh; }
+
 whole_test() {
   inside bash -c 'cd /root/turnpike && tests/run.sh < /dev/null'
 }
@@ -73,5 +78,6 @@ whole_test() {
 run_case "a bare root is made" make_root
 run_case "the tree is copied" copy_tree
 run_case "etc/quickstart.sh works, piped, without terminal and sudo" quickstart
+run_case "the line that it prints passes on another machine" another_machine
 run_case "tests/run.sh passes" whole_test
 finish

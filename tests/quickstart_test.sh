@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # etc/quickstart.sh as a user runs it: without a terminal, with data in a folder of its own.
 . "$(dirname "$0")/interop/lib.sh"
+. "$ROOT/tests/netns/two_hosts.sh"
 
 export XDG_DATA_HOME=$WORK/data
 PORT=$(free_port) TLS_PORT=$(free_port)
@@ -85,6 +86,8 @@ foreground() {
   [ "$status" -eq 143 ] && eventually silent
 }
 
+another_machine() { lay_two_hosts && "$ROOT/tests/netns/first_probe.sh"; }
+
 wrong_option() {
   ! quickstart --background -- --listening-prot="$PORT" && grep -q 'listening-port' "$WORK/err"
 }
@@ -97,5 +100,6 @@ run_case "the password is readable by its owner only" keeps_secrets
 run_case "--stop ends the server" stops
 run_case "a later run uses the same database and user" third_run
 run_case "in the foreground it ends with its script" foreground
+run_case "without any option the line that it prints passes on another machine" another_machine
 run_case "a wrong option is named and nothing starts" wrong_option
 finish
