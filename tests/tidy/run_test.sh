@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # What tests/run.sh makes of a section whose cases are over.
+TEST_SERVER=${TEST_SERVER:-none}
 . "$(dirname "$0")/../interop/lib.sh"
 
 printf 'ID=debian\nVERSION_ID="12"\n' > "$WORK/debian"
 printf 'ID=ubuntu\nVERSION_ID="24.04"\n' > "$WORK/ubuntu"
 printf 'skip docker: all cases: podman is not installed\n' > "$WORK/skipped"
 printf 'ok docker: one case\nskip docker: another one: a reason\n' > "$WORK/partly"
-printf 'FAIL docker: one case\n' > "$WORK/failed"
+printf 'FAIL docker: one case\n' > "$WORK/red"
 : > "$WORK/nothing"
 
 verdict() {  # SYSTEM FULL SECTION EXIT-CODE LOG
@@ -28,7 +29,7 @@ never_skipped() {
 
 skipped_elsewhere() {
   says "" ubuntu 1 docker 0 skipped && says "" debian 0 docker 0 skipped && says "" debian 1 netns 0 skipped &&
-    says "" debian 1 docker 0 partly && says "" debian 1 docker 0 failed
+    says "" debian 1 docker 0 partly && says "" debian 1 docker 0 red
 }
 
 broken() {
