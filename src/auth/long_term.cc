@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "auth/time_limited.h"
+#include "base/wire.h"
 #include "stun/attributes.h"
 
 namespace turnpike::auth {
@@ -40,12 +41,12 @@ std::optional<PasswordAlgorithm> choose_algorithm(const MessageView& covered, bo
   const auto list = covered.find(AttributeType::password_algorithms);
   if (!offered || (!one && !list)) return PasswordAlgorithm::md5;
   if (!one || !list) return {};
-  const auto algorithms = stun::decode_password_algorithms(*list);
-  const bool as_sent =
-      algorithms &&
-      std::equal(algorithms->begin(), algorithms->end(), LongTermPolicy::kAlgorithms.begin(),
-                 LongTermPolicy::kAlgorithms.end(),
-                 [](uint16_t a, PasswordAlgorithm b) { return a == static_cast<uint16_t>(b); });
+  // Four bytes for each: its number, and that it has no parameters.
+  WireReader reader(*list);
+  bool as_sent = list->size() == 4 * LongTermPolicy::kAlgorithms.size();
+  for (const PasswordAlgorithm offer : LongTermPolicy::kAlgorithms) {
+    as_sent = as_sent && reader.u16() == static_cast<uint16_t>(offer) && reader.u16() == 0;
+  }
   if (!as_sent) return {};
   return stun::decode_password_algorithm(*one);
 }

@@ -122,6 +122,7 @@ void ProbeRun::check_inside() {
   ProbeCheck& check = report_.inside;
   const uint32_t half = options_.count / 2;
   exchange(half, send, check.samples, tally);
+  const size_t by_indication = check.samples.times.size();
   const bool bound = note(report_.channel, first_->bind_channel(kInsideChannel, second)) &&
                      note(report_.channel, second_->bind_channel(kInsideChannel, first));
   if (bound) exchange(options_.count - half, send, check.samples, tally);
@@ -135,6 +136,15 @@ void ProbeRun::check_inside() {
       "Two clients of this server can't reach each other through it: behind a NAT it needs "
       "external-ip, or a NAT that leads its own public address back to it.";
   conclude(check, tally.there, tally.altered, {advice, advice});
+  if (check.state != State::passed || !bound || half == 0) return;
+  const size_t by_channel = check.samples.times.size() - by_indication;
+  if (by_indication > 0 && by_channel > 0) return;
+  check.state = State::failed;
+  check.problem = ProbeProblem{
+      ProbeExit::silent_relay,
+      by_channel > 0 ? "data came by channels, and none by indications"
+                     : "data came by indications, and none by channels",
+      "Something on the way to the server takes one kind of packet for no STUN and drops it."};
 }
 
 void ProbeRun::check_outside() {

@@ -69,6 +69,19 @@ void check_listeners(Config& config, Remarks& remarks) {
 
 void check_relay_ips(const Config& config, Remarks& remarks) {
   check_repeats(config.relay_ips, "relay-ip", remarks);
+  for (const config::ExternalIp& external : config.external_ips) {
+    const auto same_family = [&](const Ip& ip) {
+      return ip.family() == external.external.family() && !ip.is_loopback();
+    };
+    if (external.local ||
+        std::count_if(config.relay_ips.begin(), config.relay_ips.end(), same_family) < 2) {
+      continue;
+    }
+    remarks.warn("external-ip",
+                 "external-ip " + external.external.to_string() +
+                     " stands for several relay-ip addresses, so a port on it may belong to any of "
+                     "them; write PUBLIC/PRIVATE for each");
+  }
   for (size_t i = 0; i < config.relay_ips.size(); ++i) {
     const Ip& ip = config.relay_ips[i];
     if (ip.is_unspecified() || is_multicast(ip)) {

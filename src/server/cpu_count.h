@@ -3,14 +3,17 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace turnpike::server {
 
-// The least of the affinity mask and the control group's quota, rounded up; at least 1.
+// The least of the affinity mask and the control groups' quotas, rounded up; at least 1.
 uint32_t usable_cpus();
 
-// The quota in whole processors from the text of cgroup v2's cpu.max ("max 100000" has none).
-std::optional<uint32_t> cpus_from_cgroup(std::string_view cpu_max);
+// The least quota of the groups that a process is in and of those around them, in whole processors.
+// `membership`: the text of /proc/self/cgroup; `root`: where the control groups are mounted, of
+// version 2 or 1.
+std::optional<uint32_t> cpus_from_cgroups(std::string_view membership, const std::string& root);
 
 }  // namespace turnpike::server

@@ -36,8 +36,7 @@ Supervisor::~Supervisor() {
   // The workers first: they ask the auth service, which may go on answering into the mailboxes of
   // workers that have stopped.
   for (size_t i = 0; i < threads_.size(); ++i) {
-    // A mailbox that is full has a worker that empties it.
-    while (!workers_[i]->post(Stop{})) std::this_thread::yield();
+    workers_[i]->post_in_any_case(Stop{});
   }
   for (std::thread& thread : threads_) thread.join();
   auth_service_.reset();

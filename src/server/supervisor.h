@@ -119,9 +119,7 @@ class Supervisor {
   // The same letter to every worker.
   template <typename Make>
   void post_to_all(const Make& make) {
-    for (const auto& worker : workers_) {
-      if (!worker->post(WorkerMessage(make()))) log_error("worker_mailbox_full");
-    }
+    for (const auto& worker : workers_) worker->post_in_any_case(WorkerMessage(make()));
   }
   [[nodiscard]] uint64_t allocations() const;
   [[nodiscard]] uint64_t connections() const;  // TCP, TLS and DTLS.

@@ -14,6 +14,9 @@ namespace {
 
 // Letters that may wait for one worker: 64 batches from each of a few dozen others.
 constexpr size_t kMailboxCapacity = 4096;
+// Of those that are kept to be written again.
+constexpr size_t kMaxBlankLetters = 64;
+constexpr size_t kBlankLetterSize = 64 * 1024;
 
 template <typename... Cases>
 struct Overloaded : Cases... {
@@ -227,8 +230,25 @@ void Worker::send_to_workers() {
     if (letter.items.empty()) continue;
     // Media: what does not fit into a full mailbox is lost, as it would be in a full socket.
     const size_t count = letter.items.size();
-    if (!links_.post(worker, std::exchange(letter, {}))) stats_.handovers_lost.add(count);
+    if (!links_.post(worker, std::exchange(letter, blank_letter()))) {
+      stats_.handovers_lost.add(count);
+    }
   }
+}
+
+HandedOver Worker::blank_letter() {
+  if (blank_letters_.empty()) return {};
+  HandedOver letter = std::move(blank_letters_.back());
+  blank_letters_.pop_back();
+  return letter;
+}
+
+void Worker::keep_blank(HandedOver& spent) {
+  const bool big = spent.bytes.capacity() > kBlankLetterSize;
+  if (big || blank_letters_.size() == kMaxBlankLetters) return;
+  spent.items.clear();
+  spent.bytes.clear();
+  blank_letters_.push_back(std::move(spent));
 }
 
 void Worker::report_peer_errors() {
@@ -296,7 +316,10 @@ void Worker::move_link(turn::MoveLink& move) {
 
 void Worker::on_mail() {
   mailbox_.take_all(letters_);
-  for (WorkerMessage& letter : letters_) on_message(letter);
+  for (WorkerMessage& letter : letters_) {
+    on_message(letter);
+    if (auto* spent = std::get_if<HandedOver>(&letter)) keep_blank(*spent);
+  }
   letters_.clear();
 }
 

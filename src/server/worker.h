@@ -83,6 +83,8 @@ class Worker {
 
   // Any thread. False: the mailbox is full.
   [[nodiscard]] bool post(WorkerMessage&& message) { return mailbox_.send(std::move(message)); }
+  // What the server is told: rules, users, certificates.
+  void post_in_any_case(WorkerMessage&& message) { mailbox_.send_in_any_case(std::move(message)); }
 
   // Any thread.
   [[nodiscard]] const turn::Counters& counters() const { return server_.counters(); }
@@ -125,6 +127,10 @@ class Worker {
   void send_packets();
   void add_to_batch(const turn::ToClient& packet);
   void send_to_workers();
+  // A letter that came makes room for one that goes, so that what passes between two workers
+  // allocates only until both have written as much as they read.
+  HandedOver blank_letter();
+  void keep_blank(HandedOver& spent);
   void report_peer_errors();
   void carry_out(turn::Effect& effect);
   void on_opened(const turn::AllocationOpened& event);
@@ -160,8 +166,9 @@ class Worker {
   ProxiedStreams proxied_;
   std::unique_ptr<DtlsClients> dtls_;  // nullptr: DTLS is not served.
 
-  std::vector<turn::Effect> effects_;   // Scratch of flush().
-  std::vector<HandedOver> handovers_;   // Scratch of send_to_workers(); index: worker.
+  std::vector<turn::Effect> effects_;  // Scratch of flush().
+  std::vector<HandedOver> handovers_;  // Scratch of send_to_workers(); index: worker.
+  std::vector<HandedOver> blank_letters_;
   std::vector<WorkerMessage> letters_;  // Scratch of on_mail().
   Now now_{};
   bool now_is_known_ = false;

@@ -3,9 +3,11 @@
 
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 from harness import Server, case, equal, free_port, main, server_command, true  # noqa: E402
@@ -25,6 +27,51 @@ def probe(port, transport, *arguments, host="127.0.0.1", timeout=5):
 
 def insecure(transport):
     return ("--insecure",) if transport in ("tls", "dtls") else ()
+
+
+class Dropping:
+    """A way to a server on which one kind of packet is lost: ChannelData, or Send and Data indications."""
+
+    def __init__(self, server, drops_channels):
+        self.server, self.drops_channels = server, drops_channels
+        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.front.bind(("127.0.0.1", 0))
+        self.port = self.front.getsockname()[1]
+        self.ways = {}
+        self.ends, self.end = socket.socketpair()
+        self.thread = threading.Thread(target=self.carry)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.end.close()
+        self.thread.join()
+        for one in (self.front, self.ends, *self.ways.values()):
+            one.close()
+
+    def is_lost(self, packet):
+        is_channel = packet[0] & 0xC0 == 0x40
+        return is_channel if self.drops_channels else packet[:2] in (b"\x00\x16", b"\x00\x17")
+
+    def carry(self):
+        while True:
+            ready = select.select([self.front, self.ends, *self.ways.values()], [], [])[0]
+            if self.ends in ready:
+                return
+            for one in ready:
+                packet, source = one.recvfrom(1 << 16)
+                if self.is_lost(packet):
+                    continue
+                if one is not self.front:
+                    client = next(client for client, way in self.ways.items() if way is one)
+                    self.front.sendto(packet, client)
+                    continue
+                if source not in self.ways:
+                    self.ways[source] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    self.ways[source].connect(self.server)
+                self.ways[source].send(packet)
 
 
 @case("everything passes over every transport")
@@ -61,6 +108,15 @@ def client_certificate():
                 how = ("--client-cert", certificate, "--client-key", key)
                 equal(probe(server.port, transport, "--insecure", *how)[0], 0)
                 equal(probe(server.port, transport, "--insecure", timeout=2)[0], 4)
+
+
+@case("a way that drops one kind of packet is told, though the other kind passes")
+def half_a_way():
+    for drops_channels in (True, False):
+        with Server("--allow-loopback-peers") as server, Dropping(server.address, drops_channels) as way:
+            code, report = probe(way.port, "udp")
+            equal(code, 13, "exit code")
+            true("none by %s" % ("channels" if drops_channels else "indications") in json.dumps(report), "what is told")
 
 
 @case("a port where nobody listens, and one where something else does, are told at once")

@@ -93,6 +93,19 @@ def public_peers(server):
         equal(client.permit(("2a01:4f8::1", 9)).code, 0, "IPv6")
 
 
+@case("refusals are in the log once a minute for each reason, with the option that would allow them")
+def told_in_the_log(_):
+    with Server() as server, server.client() as client:
+        client.relayed()
+        for number in range(1, 30):
+            equal(client.permit(("10.0.0.%d" % number, 9)).code, 403, "RFC 1918")
+        equal(client.permit(("127.0.0.2", 9)).code, 403, "loopback")
+        server.wait_for_log("allow-loopback-peers")
+        told = [line for line in server.log_text().splitlines() if " peer_refused " in line]
+        equal(len(told), 2, "lines of the log")
+        true("10.0.0.1:" in told[0] and "allow-private-peers" in told[0], told[0])
+
+
 @case("one forbidden peer in a list makes the whole CreatePermission fail")
 def list_with_forbidden(_):
     with Server("--allow-loopback-peers", "--denied-peer-ip=45.67.89.10") as server, \

@@ -342,6 +342,19 @@ TEST_F(LongTermTest, RefusesAListThatIsCut) {
   EXPECT_EQ(told(bytes), "400 refused");
 }
 
+TEST_F(LongTermTest, RefusesAListWithMoreThanWasSent) {
+  for (const std::string_view list : {std::string_view("\0\2\0\4junk\0\1\0\0", 12),
+                                      std::string_view("\0\2\0\0\0\1\0\0\0\3\0\0", 12)}) {
+    const Bytes bytes = message([&](MessageBuilder& b) {
+      add_names(b);
+      b.add(AttributeType::password_algorithms, list);
+      b.add_password_algorithm(PasswordAlgorithm::md5);
+      b.add_integrity_sha256(md5_key());
+    });
+    EXPECT_EQ(told(bytes), "400 refused");
+  }
+}
+
 TEST_F(LongTermTest, DoesNotTakeSha256OfAUserWhoHasOnlyTheMd5Key) {
   UserRecord record{"alice", UserKeys::from_password("alice", "turnpike", "secret")};
   record.keys.has_sha256 = false;

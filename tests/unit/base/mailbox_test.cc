@@ -33,6 +33,16 @@ TEST(Mailbox, RefusesBeyondItsCapacityAndLeavesTheLetter) {
   EXPECT_TRUE(box.send(std::move(third)));
 }
 
+TEST(Mailbox, TakesWhatMustArriveBeyondItsCapacity) {
+  Mailbox<int> box(1, [] {});
+  EXPECT_TRUE(box.send(1));
+  box.send_in_any_case(2);
+  EXPECT_FALSE(box.send(3));
+  std::vector<int> letters;
+  box.take_all(letters);
+  EXPECT_EQ(letters, (std::vector{1, 2}));
+}
+
 TEST(Mailbox, RingsOnlyWhenItWasEmpty) {
   int rings = 0;
   Mailbox<int> box(10, [&rings] { ++rings; });

@@ -80,6 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"relay-threads=0", "relay-threads=1"},
         Case{"external-ip=10.1.2.3", "not a public address"},
         Case{"relay-ip=10.0.0.1\nexternal-ip=203.0.113.1/10.0.0.2", "not among the relay-ip"},
+        Case{"relay-ip=10.0.0.1\nrelay-ip=10.0.0.2\nexternal-ip=203.0.113.1", "any of them"},
         Case{"total-quota=104857600", "number of allocations"},
         Case{"user-quota=3000000", "number of allocations"}, Case{"max-bps=64", "64k"},
         Case{"max-bps=3000000\nbps-capacity=1048576", "all sessions together"},
