@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kMailboxCapacity = 4096;
 // Of those that are kept to be written again.
 constexpr size_t kMaxBlankLetters = 64;
-constexpr size_t kBlankLetterSize = 64 * 1024;
+constexpr size_t kBlankLetterSize = size_t{64} * 1024;
 
 template <typename... Cases>
 struct Overloaded : Cases... {
