@@ -12,9 +12,9 @@ reason() {
   command -v debootstrap > /dev/null || { echo "debootstrap is not installed" && return; }
   command -v unshare > /dev/null || { echo "unshare is not installed" && return; }
   unshare -m true 2> /dev/null || { echo "mounting is not allowed here" && return; }
-  # A build needs some room.
-  [ "$(df -Pk "${1:-/var/tmp}" 2> /dev/null | awk 'NR == 2 { print int($4 / 1048576) }')" -ge 8 ] ||
-    echo "there are less than 8 GiB free in ${1:-/var/tmp}"
+  # A build needs some room, and the image another build.
+  [ "$(df -Pk "${1:-/var/tmp}" 2> /dev/null | awk 'NR == 2 { print int($4 / 1048576) }')" -ge 12 ] ||
+    echo "there are less than 12 GiB free in ${1:-/var/tmp}"
 }
 
 KEEP=${1:-}

@@ -379,7 +379,7 @@ section_netns() {
 }
 
 section_quickstart() { run_scripts tests/quickstart_test.sh; }
-section_bare-root() { PROGRAM_LIMIT=5300 run_scripts tests/bare_root.sh; }
+section_bare-root() { PROGRAM_LIMIT=9000 run_scripts tests/bare_root.sh; }
 
 changed_files() {
   local base=${TEST_BASE:-}
