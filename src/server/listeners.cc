@@ -116,6 +116,7 @@ std::vector<Endpoint> metrics_endpoints(const config::Config& config) {
   std::vector<Ip> ips = config.prometheus_ips;
   if (ips.empty()) ips = {any_address(IpFamily::v4), any_address(IpFamily::v6)};
   std::vector<Endpoint> endpoints;
+  endpoints.reserve(ips.size());
   for (const Ip& ip : ips) endpoints.push_back({ip, config.prometheus_port});
   return endpoints;
 }

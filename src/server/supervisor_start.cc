@@ -178,7 +178,7 @@ void Supervisor::make_desk() {
   desk_ = std::make_unique<ControlDesk>(
       workers_,
       ControlDesk::Links{
-          [this](MainQuestion&& question) { return mailbox_.send(std::move(question)); },
+          [this](MainQuestion&& question) { return mailbox_.send(MainMessage(question)); },
           [this] { static_cast<void>(auth_service_->look_now(seconds(1))); }},
       net::monotonic_now());
   desk_->set_configuration({config_, std::move(origin_.applied), origin_.file}, endpoints_);
