@@ -83,8 +83,9 @@ CoreDriver::CoreDriver(Options options)
   users["bob"] = "hunter2";
   auth::NonceKey nonce_key{};
   nonce_key.fill(0x42);
+  turn::RelayPorts& relays = options.relays != nullptr ? *options.relays : ports;
   server = std::make_unique<turn::Server>(snapshot(),
-                                          turn::Services{.ports = ports,
+                                          turn::Services{.ports = relays,
                                                          .directory = directory,
                                                          .quota = quota,
                                                          .random = random,

@@ -59,6 +59,8 @@ class CoreDriver {
     FakePortSpace* space = nullptr;
     turn::RelayDirectory* directory = nullptr;
     auth::QuotaLedger* quota = nullptr;
+    // Real sockets, which outlive the driver; without them its ports are made up.
+    turn::RelayPorts* relays = nullptr;
   };
 
   CoreDriver() : CoreDriver(Options()) {}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "net/rx_slab.h"
 #include "server/client_counters.h"
@@ -18,7 +19,10 @@ inline testing::CoreDriver::Options open_to_all() {
 }
 
 struct ClientsFixture {
-  testing::CoreDriver core{open_to_all()};
+  explicit ClientsFixture(testing::CoreDriver::Options options = open_to_all())
+      : core(std::move(options)) {}
+
+  testing::CoreDriver core;
   net::RxSlab slab{9216, 8};
   ClientCounters counters;
   // Gives the clients their packets.

@@ -1,14 +1,11 @@
 #include "server/stream_clients.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "stun/channel_data.h"
-#include "support/tls_peers.h"
 #include "turn/limits.h"
-#include "unit/server/clients_fixture.h"
+#include "unit/server/streams_fixture.h"
 
 namespace turnpike::server {
 namespace {
@@ -19,74 +16,17 @@ using testing::Bytes;
 // What begins no frame.
 const Bytes kRaw = {0x90, 'r', 'a', 'w'};
 
-// Small kernel buffers, so that a queue fills soon.
-void shrink_buffers(const net::Fd& fd) {
-  const int size = 4096;
-  ASSERT_EQ(setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
-  ASSERT_EQ(setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
-}
-
-class StreamClientsTest : public ::testing::Test, protected ClientsFixture {
+class StreamClientsTest : public ::testing::Test, protected OwnLoop, protected StreamsFixture {
  protected:
   explicit StreamClientsTest(const StreamLimits& limits = {})
-      : listener_(*net::listen_tcp({Ip::v4(0x7f000001), 0}, net::ReusePort::no)),
-        clients_(loop_, turn(), counters, limits, *net::TlsContext::make({}, nullptr), {1, 2}) {
-    shrink_buffers(listener_);
-    send_packets = [this] {
-      for (const turn::ToClient& packet : core.out.to_client) clients_.queue(packet);
-      clients_.write_queued();
-    };
+      : StreamsFixture(own_loop, {.limits = limits, .buffers = 4096}) {
+    send_packets = [this] { write_to_clients(); };
   }
 
-  net::Fd connect() {
-    net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    shrink_buffers(fd);
-    // What is sent arrives at once, however little it is.
-    const int on = 1;
-    EXPECT_EQ(setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
-    sockaddr_in address{};
-    socklen_t size = sizeof(address);
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(getsockname(listener_.get(), any, &size), 0);
-    EXPECT_EQ(::connect(fd.get(), any, size), 0);
-    clients_.accept_from(listener_);
-    return fd;
-  }
-  // The server has read it when this returns.
-  void send(const net::Fd& fd, ByteView bytes) {
-    ASSERT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(bytes.size()));
-    work();
-  }
-  // Everything that loopback has already brought is dealt with.
-  void work() {
-    for (int i = 0; i < 8; ++i) {
-      loop_.run_turn(Duration(0));
-      finish_turn();
-    }
-  }
-  void tick_after(Duration time) {
-    core.advance(time);
-    core.server->on_tick(core.now, core.out);
-    clients_.on_tick();
-    work();
-  }
   static Bytes allocate_request() {
     return testing::make_request(Method::allocate, [](stun::MessageBuilder& builder) {
       builder.add_requested_transport(17);
     });
-  }
-  void shake_hands(testing::TlsClient& client, const net::Fd& fd) {
-    SSL_do_handshake(client.ssl());
-    Bytes room(65536);
-    for (int i = 0; i < 6 && counters.handshakes_done.total() == 0; ++i) {
-      const auto hello = client.take_output();
-      if (!hello.empty()) send(fd, hello);
-      const ssize_t size = ::recv(fd.get(), room.data(), room.size(), MSG_DONTWAIT);
-      if (size > 0) client.give(ByteView(room).first(static_cast<size_t>(size)));
-      SSL_do_handshake(client.ssl());
-    }
-    ASSERT_EQ(counters.handshakes_done.total(), 1U);
   }
   void allocate(const net::Fd& fd) {
     send(fd, allocate_request());
@@ -113,10 +53,6 @@ class StreamClientsTest : public ::testing::Test, protected ClientsFixture {
     tick_after(seconds(1));
     EXPECT_EQ(clients_.size(), 0U);
   }
-
-  net::EventLoop loop_;
-  net::Fd listener_;
-  StreamClients clients_;
 };
 
 TEST_F(StreamClientsTest, ClosesAConnectionThatSaysNothing) {
