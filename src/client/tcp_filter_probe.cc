@@ -19,28 +19,24 @@ using stun::AttributeType;
 using stun::Class;
 using stun::ErrorCode;
 
-// For a connection, one answer, and the challenge between.
-constexpr Duration kAnswerPatience = seconds(3);
-
 // At 30 % loss each way a connection that the server tries for four seconds (three SYNs) fails
 // about once in ten times: of five at least one comes through but in one case of 100,000.
 constexpr int kTriesOfEachKind = 5;
-
-// The server's four seconds, and the way.
-constexpr Duration kArrivalPatience = milliseconds(4800);
 
 }  // namespace
 
 TcpFilterProbe::TcpFilterProbe(net::EventLoop& loop, RandomSource& random,
                                const Credentials& credentials, const Endpoint& local,
                                std::vector<Endpoint> servers,
-                               std::function<void(const TcpFiltering&)> on_done)
+                               std::function<void(const TcpFiltering&)> on_done,
+                               const TcpFilterPatience& patience)
     : loop_(loop),
       random_(random),
       credentials_(credentials),
       local_(local),
       servers_(std::move(servers)),
       on_done_(std::move(on_done)),
+      patience_(patience),
       why_("no server was reached") {
   // Through the loop, so that nothing is told from within the constructor.
   timer_ = loop_.after(Duration::zero(), [this] { next_server(); });
@@ -98,7 +94,7 @@ void TcpFilterProbe::next_server() {
   random_.fill(id_);
   link_->send(make_binding_request(id_, {}));
   link_->flush();
-  set_timer(kAnswerPatience);
+  set_timer(patience_.answer);
 }
 
 void TcpFilterProbe::on_packet(ByteView packet) {
@@ -116,7 +112,7 @@ void TcpFilterProbe::on_binding(ByteView packet) {
   }
   stage_ = Stage::first_request;
   ask(false);
-  set_timer(kAnswerPatience);
+  set_timer(patience_.answer);
 }
 
 void TcpFilterProbe::ask(bool other_address) {
@@ -157,7 +153,7 @@ void TcpFilterProbe::send_rest() {
   stage_ = Stage::waiting;
   for (int i = 1; i < kTriesOfEachKind; ++i) ask(false);
   for (int i = 0; i < kTriesOfEachKind && other_; ++i) ask(true);
-  set_timer(kArrivalPatience);
+  set_timer(patience_.arrival);
 }
 
 void TcpFilterProbe::on_accepted() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/time.h"
 #include "client/long_term_client.h"
 #include "client/nat_class.h"
 #include "client/server_link.h"
@@ -24,6 +25,11 @@ struct TcpFiltering {
   std::string note = {};  // Why it is unknown, or what else is worth knowing; may be empty.
 };
 
+struct TcpFilterPatience {
+  Duration answer = seconds(3);  // For a connection, one answer, and the challenge between.
+  Duration arrival = milliseconds(4800);  // The server's four seconds, and the way.
+};
+
 class TcpFilterProbe {
  public:
   // Asks the servers in turn, until one connects back. `local` may be of any address and port 0.
@@ -31,7 +37,8 @@ class TcpFilterProbe {
   // destroy the probe.
   TcpFilterProbe(net::EventLoop& loop, RandomSource& random, const Credentials& credentials,
                  const Endpoint& local, std::vector<Endpoint> servers,
-                 std::function<void(const TcpFiltering&)> on_done);
+                 std::function<void(const TcpFiltering&)> on_done,
+                 const TcpFilterPatience& patience = {});
   TcpFilterProbe(const TcpFilterProbe&) = delete;
   TcpFilterProbe& operator=(const TcpFilterProbe&) = delete;
   ~TcpFilterProbe();
@@ -57,6 +64,7 @@ class TcpFilterProbe {
   Endpoint local_;
   std::vector<Endpoint> servers_;
   std::function<void(const TcpFiltering&)> on_done_;
+  TcpFilterPatience patience_;
 
   Stage stage_ = Stage::binding;
   size_t next_ = 0;
