@@ -15,7 +15,6 @@
 namespace turnpike::client {
 namespace {
 
-using stun::AttributeType;
 using stun::Class;
 using stun::ErrorCode;
 

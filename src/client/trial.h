@@ -69,7 +69,7 @@ class Trial {
 
   // Both outlive the trial.
   Trial(TrialPlan plan, LossMeter& meter, RandomSource& random)
-      : plan_(std::move(plan)), meter_(&meter), random_(&random) {}
+      : plan_(plan), meter_(&meter), random_(&random) {}
 
   void start(Instant now, ProbeOutput& out);
   // True when the packet belongs to this trial.

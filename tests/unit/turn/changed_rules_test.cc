@@ -4,8 +4,6 @@
 namespace turnpike::turn {
 namespace {
 
-using stun::Class;
-
 class ChangedRulesTest : public ::testing::Test {
  protected:
   void deny(std::string_view range) {
