@@ -125,7 +125,7 @@ std::string help_text() {
       "and\n"
       "TURNPIKE_<OPTION>_FILE, which names a file holding the value, come between file and "
       "command\n"
-      "line. Options that may be repeated gather the values of all three.\n";
+      "line, each over the one before; users and peer rules are gathered from all three.\n";
   for (const OptionGroup& group : option_groups()) {
     if (!has_any(group, is_documented)) continue;
     text += "\n" + std::string(group.title) + ":\n";

@@ -30,7 +30,7 @@ std::string place_text(const Place& place) {
 OptionInForce in_force(const Option& option, const AppliedValues& applied) {
   OptionInForce entry;
   entry.name = option.name;
-  entry.is_list = option.repeat == Repeat::append;
+  entry.is_list = option.repeat != Repeat::last_wins;
   const auto found = applied.find(option.name);
   if (found == applied.end() || found->second.empty()) {
     entry.source = "default";

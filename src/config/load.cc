@@ -54,7 +54,7 @@ void split_settings(std::vector<Setting>& settings, Where& where, LoadResult& re
 // Of a list with colons; empty when there is none.
 std::string first_that_exists(std::string_view list, const Environment& environment) {
   while (!list.empty()) {
-    const std::string path(list.substr(0, list.find(':')));
+    std::string path(list.substr(0, list.find(':')));
     if (!path.empty() && environment.file_exists(path)) return path;
     list.remove_prefix(std::min(list.size(), path.size() + 1));
   }
@@ -81,6 +81,40 @@ std::vector<Setting> read_configuration_file(const Where& where, const Environme
   }
   result.file = path;
   return parse_file(*content, path, result.errors);
+}
+
+using Source = std::vector<Setting>;
+
+bool names(const Source& source, std::string_view option) {
+  return std::any_of(source.begin(), source.end(),
+                     [option](const Setting& setting) { return setting.name == option; });
+}
+
+// Whether a later source has a list of its own in place of the one that `setting` belongs to.
+bool is_replaced(const Setting& setting, std::span<const Source* const> later) {
+  const Option* option = find_option(setting.name);
+  if (option == nullptr || option->repeat != Repeat::latest_source) return false;
+  return std::any_of(later.begin(), later.end(), [&setting](const Source* source) {
+    // The key of one certificate is of no use to another.
+    return names(*source, setting.name) || (setting.name == "pkey" && names(*source, "cert"));
+  });
+}
+
+// The last source counts most.
+void apply_all(std::span<const Source* const> sources, LoadResult& result) {
+  for (size_t i = 0; i < sources.size(); ++i) {
+    for (const Setting& setting : *sources[i]) {
+      if (result.errors.size() >= kMostErrors) return;
+      if (!is_replaced(setting, sources.subspan(i + 1))) {
+        apply_setting(setting, result);
+        continue;
+      }
+      // A mistake is one, whoever replaces it.
+      LoadResult ignored;
+      apply_setting(setting, ignored);
+      result.errors.insert(result.errors.end(), ignored.errors.begin(), ignored.errors.end());
+    }
+  }
 }
 
 bool lets_nobody_in(const Config& config) {
@@ -123,11 +157,7 @@ LoadResult load(std::span<const std::string> arguments, const Environment& envir
 
   result.errors.insert(result.errors.end(), variables.errors.begin(), variables.errors.end());
   result.warnings = variables.warnings;
-  for (const auto* settings : {&file, &variables.settings, &command_line}) {
-    for (const Setting& setting : *settings) {
-      if (result.errors.size() < kMostErrors) apply_setting(setting, result);
-    }
-  }
+  apply_all(std::array<const Source*, 3>{&file, &variables.settings, &command_line}, result);
   if (result.errors.size() >= kMostErrors) {
     result.errors.push_back(problem_at({}, "there are too many errors to go on"));
     return result;
@@ -151,6 +181,10 @@ std::string report_text(const LoadResult& result) {
 Place place_of(const AppliedValues& applied, std::string_view option) {
   const auto found = applied.find(option);
   return found == applied.end() ? Place{} : found->second.back().place;
+}
+
+bool is_file_of_coturn(std::string_view path) {
+  return path.substr(path.rfind('/') + 1) == "turnserver.conf";
 }
 
 }  // namespace turnpike::config

@@ -1,7 +1,7 @@
 // From command line, environment and file to a Config: the one entry point of this module.
 //
-// Order: file, then environment, then command line; a later value replaces an earlier one, and
-// options that may be repeated gather the values of all three.
+// Order: file, then environment, then command line; a later source replaces what an earlier one
+// says of an option, lists too. Only users and peer rules gather the values of all three.
 #pragma once
 
 #include <functional>
@@ -47,5 +47,8 @@ std::string report_text(const LoadResult& result);
 
 // The last place where the option was set; nowhere if it was not.
 Place place_of(const AppliedValues& applied, std::string_view option);
+
+// Whether a configuration file of that path has the name of coturn's.
+bool is_file_of_coturn(std::string_view path);
 
 }  // namespace turnpike::config

@@ -21,7 +21,8 @@ enum class Argument : uint8_t {
 
 enum class Repeat : uint8_t {
   last_wins,
-  append,  // Every value counts, from every source.
+  latest_source,  // Every value counts of the last source (file, environment, line) that has any.
+  append,         // Every value counts, from every source.
 };
 
 enum class Secrecy : uint8_t {

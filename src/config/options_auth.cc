@@ -137,7 +137,7 @@ constexpr Option kAuth[] = {
              "ones.",
      .apply = set_flag<&Config::use_auth_secret>},
     {.name = "static-auth-secret",
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .secrecy = Secrecy::secret,
      .placeholder = "SECRET",
      .help = "Shared secret for time-limited users; turns use-auth-secret on; may be repeated "

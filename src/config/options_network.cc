@@ -15,8 +15,9 @@ Complaint add_external_ip(Config& config, std::string_view value) {
     config.external_ip_auto = true;
     return {};
   }
+  if (value == "none") return {};
   constexpr const char* kForm =
-      "must be auto, ADDRESS, or PUBLIC/PRIVATE, of IP addresses (not names)";
+      "must be auto, none, ADDRESS, or PUBLIC/PRIVATE, of IP addresses (not names)";
   const size_t slash = value.find('/');
   const auto external = Ip::parse(value.substr(0, slash));
   if (!external) return kForm;
@@ -109,7 +110,7 @@ Complaint add_proxy_source(Config& config, std::string_view value) {
 constexpr Option kListeners[] = {
     {.name = "listening-ip",
      .letter = 'L',
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .placeholder = "ADDRESS",
      .help = "Address to serve on; may be repeated. Default: every address of the host.",
      .apply = add_ip<&Config::listening_ips>},
@@ -136,14 +137,14 @@ constexpr Option kListeners[] = {
      .help = "The same beside tls-listening-port; 0 is tls-listening-port + 1.",
      .apply = set_number<&Config::alt_tls_listening_port, 0, 65535>},
     {.name = "tcp-proxy-port",
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .placeholder = "PORT",
      .help = "TCP port for load balancers: each connection begins with a PROXY header, version 1 "
              "or 2, which says who the client is; TCP and TLS follow. May be repeated; opened "
              "beside the other ports. Needs proxy-from.",
      .apply = add_proxy_port},
     {.name = "proxy-from",
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .origin = Origin::ours,
      .placeholder = "ADDRESS[/LENGTH]",
      .help = "Load balancer, or network of them, that may connect to tcp-proxy-port; may be "
@@ -189,7 +190,7 @@ constexpr Option kListeners[] = {
 constexpr Option kRelay[] = {
     {.name = "relay-ip",
      .letter = 'E',
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .placeholder = "ADDRESS",
      .help =
          "Address to relay from; may be repeated. Default: the address that the client came to, "
@@ -197,11 +198,11 @@ constexpr Option kRelay[] = {
      .apply = add_ip<&Config::relay_ips>},
     {.name = "external-ip",
      .letter = 'X',
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .placeholder = "PUBLIC[/PRIVATE]",
      .help = "Public address to tell clients behind 1:1 NAT, for one private address or for every "
              "relay address of its family; may be repeated. auto: the server finds its IPv4 "
-             "address and follows changes.",
+             "address and follows changes. none: its own, whatever an earlier source says.",
      .apply = add_external_ip},
     {.name = "external-ip-stun",
      .origin = Origin::ours,

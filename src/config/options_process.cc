@@ -39,7 +39,10 @@ constexpr Option kLog[] = {
      .letter = 'l',
      .placeholder = "FILE",
      .default_text = "stderr",
-     .help = "File to log to, or stderr, or stdout (also as -); SIGHUP opens a file anew.",
+     .help =
+         "File to log to, or stderr, or stdout (also as -); SIGHUP opens a file anew. One that "
+         "cannot be written ends the start, but in a turnserver.conf, where it is a warning and "
+         "the log goes to stderr.",
      .apply = set_log_file},
     {.name = "log-format",
      .origin = Origin::ours,

@@ -29,13 +29,13 @@ constexpr Option kTls[] = {
     flag("no-tls", "No TLS clients.", set_flag<&Config::no_tls>),
     flag("no-dtls", "No DTLS clients.", set_flag<&Config::no_dtls>),
     {.name = "cert",
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .placeholder = "FILE",
      .help = "Certificate with its chain, in PEM; may be repeated, and the client's wish (SNI, key "
              "type) chooses. Default: a self-signed one, made in memory.",
      .apply = add_text<&Config::cert_paths>},
     {.name = "pkey",
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .placeholder = "FILE",
      .help = "Private key of the certificate in the same place of the order, in PEM; without one "
              "the key is looked for in the certificate's file.",

@@ -54,14 +54,14 @@ Complaint add_rest_origin(Config& config, std::string_view value) {
 
 constexpr Option kWebrtc[] = {
     {.name = "rest-listen",
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .origin = Origin::ours,
      .placeholder = "ADDRESS:PORT",
      .help = "Where to give time-limited credentials over plain HTTP (GET /turn), to programs that "
              "show a rest-api-key; may be repeated. Needs static-auth-secret. Default: nowhere.",
      .apply = add_rest_listen},
     {.name = "rest-api-key",
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .secrecy = Secrecy::secret,
      .origin = Origin::ours,
      .placeholder = "KEY",
@@ -69,7 +69,7 @@ constexpr Option kWebrtc[] = {
              "or more; may be repeated (rotation).",
      .apply = add_rest_key},
     {.name = "rest-allow-origin",
-     .repeat = Repeat::append,
+     .repeat = Repeat::latest_source,
      .origin = Origin::ours,
      .placeholder = "ORIGIN",
      .help = "Web pages that may ask rest-listen themselves, such as https://app.example, or * for "

@@ -94,9 +94,11 @@ compares the two.
    may be repeated take one value a line. An empty variable counts as not set.
 3. The command line: `--listening-port=3478`, `--listening-port 3478` or `-p 3478`.
 
-A later source replaces the value of an earlier one. Options that may be repeated (`user`,
-`listening-ip`, `denied-peer-ip`, ...) gather the values of all three; of two users of one name the
-later one counts.
+A later source replaces what an earlier one says of an option. Where the option may be repeated
+(`listening-ip`, `external-ip`, `static-auth-secret`, ...) that is its whole list: of a file's
+addresses none is left once a variable names one. A `cert` replaces the `pkey` of earlier sources as
+well. Three options add up instead, so that all that the three sources say counts: `user` (of two of
+one name the later one), `allowed-peer-ip` and `denied-peer-ip`.
 
 `turnpike check` takes the same options as `turnpike serve`, names every problem at once with its
 line, and ends with 0 (all is well; warnings are allowed) or 2. `--print` shows the configuration in

@@ -169,11 +169,21 @@ void check_external_ip(const Config& config, size_t index, Remarks& remarks) {
   }
 }
 
+void check_external_ip_words(const LoadResult& result, Remarks& remarks) {
+  const auto values = result.applied.find("external-ip");
+  if (values == result.applied.end() || values->second.size() < 2) return;
+  const auto& all = values->second;
+  for (const std::string_view word : {"auto", "none"}) {
+    const auto is_word = [word](const AppliedValue& value) { return value.text == word; };
+    if (std::none_of(all.begin(), all.end(), is_word)) continue;
+    if (std::all_of(all.begin(), all.end(), is_word)) continue;
+    return remarks.error("external-ip",
+                         "external-ip=" + std::string(word) + " excludes addresses: give it alone");
+  }
+}
+
 void check_external_ip_auto(const Config& config, Remarks& remarks) {
   if (!config.external_ip_auto) return;
-  if (!config.external_ips.empty()) {
-    remarks.error("external-ip", "external-ip=auto excludes addresses: give it alone");
-  }
   if (config.rfc5780) {
     remarks.error("external-ip",
                   "external-ip=auto finds one address, and rfc5780 needs two that are known: write "
@@ -318,10 +328,9 @@ void check_quotas(const Config& config, Remarks& remarks) {
 void check_metrics(LoadResult& result, Remarks& remarks) {
   Config& config = result.config;
   check_repeats(config.prometheus_ips, "prometheus-address", remarks);
-  const std::string_view file = std::string_view(result.file).substr(result.file.rfind('/') + 1);
   if (!remarks.is_set("prometheus-coturn-names")) {
     // Dashboards that were made for coturn go on working when its file is served here.
-    config.prometheus_coturn_names = file == "turnserver.conf";
+    config.prometheus_coturn_names = is_file_of_coturn(result.file);
   }
   if (!config.prometheus) {
     for (const std::string_view option :
@@ -397,6 +406,7 @@ void validate(LoadResult& result) {
   for (size_t i = 0; i < result.config.external_ips.size(); ++i) {
     check_external_ip(result.config, i, remarks);
   }
+  check_external_ip_words(result, remarks);
   check_external_ip_auto(result.config, remarks);
   check_who_may(result, remarks);
   check_tokens(result.config, remarks);

@@ -101,6 +101,35 @@ file_with_lines() {
   [ "$status" -eq 2 ] && grep -q '3.*no-such-thing' "$WORK/out" && grep -q '4.*min-port' "$WORK/out"
 }
 
+# Where not even root can make a file.
+LOST_LOG=/dev/null/turnserver.log
+
+lost_log_of_ours() {
+  serve_fails 1 'cannot write the log file' --log-file=$LOST_LOG "${OPTIONS[@]}" || return 1
+  printf 'log-file=%s\nuser=a:b\n' $LOST_LOG > "$WORK/turnpike.conf"
+  # shellcheck disable=SC2086
+  timeout 10 $TEST_SERVER -c "$WORK/turnpike.conf" > "$WORK/out" 2>&1 < /dev/null
+  local status=$?
+  cat "$WORK/out"
+  [ "$status" -eq 1 ] && grep -q "$LOST_LOG" "$WORK/out"
+}
+
+lost_log_of_coturn() {
+  SERVER_PORT=$(free_port) SERVER_LOG=$WORK/lost-log
+  printf 'log-file=%s\nlistening-ip=127.0.0.1\nlistening-port=%s\ntls-listening-port=%s\nuser=a:b\n' $LOST_LOG "$SERVER_PORT" \
+    "$(free_port)" > "$WORK/turnserver.conf"
+  # shellcheck disable=SC2086
+  $TEST_SERVER -c "$WORK/turnserver.conf" > /dev/null 2> "$SERVER_LOG" < /dev/null &
+  SERVER_PID=$!
+  SERVER_PIDS+=("$SERVER_PID")
+  wait_for_server 127.0.0.1 "$SERVER_PORT" || return 1
+  # A reload has nothing to say about it.
+  kill -HUP "$SERVER_PID"
+  eventually grep -q ' reloaded changed=' "$SERVER_LOG" || return 1
+  cat "$SERVER_LOG"
+  grep "log_file_not_written.*$LOST_LOG" "$SERVER_LOG" && ! grep not_reloaded "$SERVER_LOG" && stop_server
+}
+
 descriptors_run_out() {
   (
     ulimit -n 64
@@ -138,6 +167,8 @@ run_case "wrong lines of a file are named with their numbers" file_with_lines
 run_case "without users it does not start, and says what to do" serve_fails 2 'no-auth' --listening-ip=127.0.0.1 --userdb=
 run_case "an address that is not ours is exit code 1 and named" serve_fails 1 '45\.67\.89\.10' \
   --listening-ip=45.67.89.10 --listening-port=3478 "${OPTIONS[@]}"
+run_case "a log file that cannot be written is exit code 1 and named" lost_log_of_ours
+run_case "in a turnserver.conf it is a warning, and the log goes to standard error" lost_log_of_coturn
 run_case "descriptors that run out are 508, and it heals" descriptors_run_out
 count=$(shortened "start/stop cycles" 20 200)
 run_case "it starts and stops many times without a leak" cycles "$count"

@@ -100,13 +100,137 @@ TEST(Load, PutsTheEnvironmentAboveTheFileAndTheCommandLineAboveBoth) {
   EXPECT_EQ(result.config.max_port, 60001);
 }
 
-TEST(Load, GathersListsFromAllSources) {
+struct Sources {
+  std::string file;
+  std::string variable;  // NAME=VALUE
+  std::string argument;
+  std::string option;
+  std::vector<std::string> expected;  // What counts of that option.
+};
+
+void PrintTo(const Sources& value, std::ostream* out) {
+  *out << value.file << " | " << value.variable << " | " << value.argument;
+}
+
+class LoadSources : public ::testing::TestWithParam<Sources> {};
+
+TEST_P(LoadSources, CountAsTheReferenceSays) {
+  const Sources& given = GetParam();
   World world;
-  world.files["a.conf"] = "user=a:b\nrelay-ip=192.0.2.1\n";
-  world.variables["TURNPIKE_RELAY_IP"] = "192.0.2.2";
-  const LoadResult result = world.load({"-c", "a.conf", "-E", "192.0.2.3"});
-  EXPECT_THAT(result.config.relay_ips, ElementsAre(*Ip::parse("192.0.2.1"), *Ip::parse("192.0.2.2"),
-                                                   *Ip::parse("192.0.2.3")));
+  world.files["a.conf"] = given.file;
+  if (!given.variable.empty()) {
+    const size_t equals = given.variable.find('=');
+    world.variables[given.variable.substr(0, equals)] = given.variable.substr(equals + 1);
+  }
+  std::vector<std::string> arguments = {"-c", "a.conf"};
+  if (!given.argument.empty()) arguments.push_back(given.argument);
+  const LoadResult result = world.load(arguments);
+  EXPECT_TRUE(result.ok()) << report_text(result);
+  std::vector<std::string> found;
+  if (const auto applied = result.applied.find(given.option); applied != result.applied.end()) {
+    for (const AppliedValue& value : applied->second) found.push_back(value.text);
+  }
+  EXPECT_EQ(found, given.expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lists, LoadSources,
+    ::testing::Values(
+        Sources{"external-ip=203.0.113.5",
+                "TURNPIKE_EXTERNAL_IP=203.0.113.7",
+                "",
+                "external-ip",
+                {"203.0.113.7"}},
+        Sources{"external-ip=auto",
+                "TURNPIKE_EXTERNAL_IP=203.0.113.7",
+                "",
+                "external-ip",
+                {"203.0.113.7"}},
+        Sources{
+            "external-ip=203.0.113.5", "TURNPIKE_EXTERNAL_IP=auto", "", "external-ip", {"auto"}},
+        Sources{"external-ip=auto", "", "--external-ip=none", "external-ip", {"none"}},
+        Sources{"external-ip=auto", "TURNPIKE_EXTERNAL_IP=", "", "external-ip", {"auto"}},
+        Sources{"external-ip=203.0.113.5/10.0.0.5\nexternal-ip=203.0.113.6/10.0.0.6",
+                "TURNPIKE_EXTERNAL_IP=203.0.113.7/10.0.0.5\n203.0.113.8/10.0.0.6",
+                "",
+                "external-ip",
+                {"203.0.113.7/10.0.0.5", "203.0.113.8/10.0.0.6"}},
+        Sources{"listening-ip=192.0.2.1\nlistening-ip=192.0.2.2",
+                "",
+                "--listening-ip=192.0.2.2",
+                "listening-ip",
+                {"192.0.2.2"}},
+        Sources{"relay-ip=192.0.2.1",
+                "TURNPIKE_RELAY_IP=192.0.2.2",
+                "--relay-ip=192.0.2.3",
+                "relay-ip",
+                {"192.0.2.3"}},
+        Sources{"tcp-proxy-port=4000\nproxy-from=10.0.0.1",
+                "TURNPIKE_PROXY_FROM=10.0.0.2",
+                "",
+                "proxy-from",
+                {"10.0.0.2"}},
+        Sources{"alternate-server=192.0.2.1",
+                "TURNPIKE_ALTERNATE_SERVER=192.0.2.2",
+                "",
+                "alternate-server",
+                {"192.0.2.2"}},
+        Sources{"prometheus\nprometheus-address=127.0.0.1",
+                "TURNPIKE_PROMETHEUS_ADDRESS=::1",
+                "",
+                "prometheus-address",
+                {"::1"}},
+        Sources{"static-auth-secret=0123456789abcdef",
+                "TURNPIKE_STATIC_AUTH_SECRET=fedcba9876543210",
+                "",
+                "static-auth-secret",
+                {"fedcba9876543210"}},
+        Sources{"cert=a.pem\ncert=b.pem", "TURNPIKE_CERT=c.pem", "", "cert", {"c.pem"}},
+        Sources{"cert=a.pem\npkey=a.key", "TURNPIKE_CERT=c.pem", "", "pkey", {}},
+        Sources{"cert=a.pem\npkey=a.key", "TURNPIKE_PKEY=c.key", "", "cert", {"a.pem"}},
+        Sources{"cert=a.pem\npkey=a.key", "TURNPIKE_PKEY=c.key", "", "pkey", {"c.key"}},
+        Sources{"user=bob:old\nuser=eve:x",
+                "TURNPIKE_USER=bob:new",
+                "--user=ann:y",
+                "user",
+                {"bob:old", "eve:x", "bob:new", "ann:y"}},
+        Sources{"denied-peer-ip=192.0.2.1",
+                "TURNPIKE_DENIED_PEER_IP=192.0.2.2",
+                "",
+                "denied-peer-ip",
+                {"192.0.2.1", "192.0.2.2"}},
+        Sources{"allowed-peer-ip=192.0.2.1",
+                "",
+                "--allowed-peer-ip=192.0.2.2",
+                "allowed-peer-ip",
+                {"192.0.2.1", "192.0.2.2"}}));
+
+TEST(Load, NamesAMistakeInAListThatIsReplaced) {
+  World world;
+  world.files["a.conf"] = "user=a:b\nexternal-ip=host.example\n";
+  const LoadResult result = world.load({"-c", "a.conf", "--external-ip=203.0.113.7"});
+  EXPECT_THAT(all_text(result.errors), HasSubstr("a.conf:2: option 'external-ip' must be"));
+}
+
+TEST(Load, FindsTheAddressItselfOnlyAsLongAsNoLaterSourceNamesOne) {
+  World world;
+  world.files["a.conf"] = "user=a:b\nexternal-ip=auto\n";
+  EXPECT_TRUE(world.load({"-c", "a.conf"}).config.external_ip_auto);
+  const LoadResult named = world.load({"-c", "a.conf", "--external-ip=203.0.113.7"});
+  EXPECT_FALSE(named.config.external_ip_auto);
+  EXPECT_THAT(named.config.external_ips,
+              ElementsAre(ExternalIp{*Ip::parse("203.0.113.7"), std::nullopt}));
+  const LoadResult none = world.load({"-c", "a.conf", "--external-ip=none"});
+  EXPECT_FALSE(none.config.external_ip_auto);
+  EXPECT_TRUE(none.config.external_ips.empty());
+}
+
+TEST(Load, KnowsAFileOfCoturnByItsName) {
+  EXPECT_TRUE(is_file_of_coturn("/etc/coturn/turnserver.conf"));
+  EXPECT_TRUE(is_file_of_coturn("turnserver.conf"));
+  EXPECT_FALSE(is_file_of_coturn("/etc/turnserver.conf/turnpike.conf"));
+  EXPECT_FALSE(is_file_of_coturn("my-turnserver.conf"));
+  EXPECT_FALSE(is_file_of_coturn("command line"));
 }
 
 TEST(Load, LetsTheLaterOfTwoUsersOfOneNameCount) {

@@ -27,6 +27,15 @@ TEST(OptionTable, HasEachNameAndLetterOnce) {
   }
 }
 
+// A rule against a peer that a later source says nothing about must go on counting.
+TEST(OptionTable, AddsUpUsersAndPeerRulesOverTheSources) {
+  std::set<std::string_view> names;
+  for (const Option& option : all_options()) {
+    if (option.repeat == Repeat::append) names.insert(option.name);
+  }
+  EXPECT_EQ(names, (std::set<std::string_view>{"user", "allowed-peer-ip", "denied-peer-ip"}));
+}
+
 TEST(OptionTable, KeepsTheLettersOfCoturn) {
   const std::map<char, std::string_view> letters = {{'L', "listening-ip"},
                                                     {'p', "listening-port"},

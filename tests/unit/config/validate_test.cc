@@ -47,6 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
              "twice for 10.0.0.1"},
         Case{"external-ip=203.0.113.1/10.0.0.1\nexternal-ip=203.0.113.1/10.0.0.2",
              "two private addresses"},
+        Case{"external-ip=auto\nexternal-ip=203.0.113.1", "auto excludes addresses"},
+        Case{"external-ip=203.0.113.1\nexternal-ip=none", "none excludes addresses"},
         Case{"no-auth", "beside users"}, Case{"use-auth-secret", "has no secret"},
         Case{"stun-only\nno-stun", "nothing to serve"},
         Case{"rest-listen=127.0.0.1:8080\nrest-api-key=a-key-of-some-length",
