@@ -97,6 +97,13 @@ Result<std::string, std::string> turns_problem(const ParsedOptions& options, con
   return "the certificate is not for '" + host.text + "'";
 }
 
+void note_unchecked_name(const UriHost& host) {
+  std::fprintf(stderr,
+               "%s: nobody has checked that the server's certificate is for '%s', without which "
+               "browsers refuse the turns: URL; --cert FILE does\n",
+               kCredentialsCommand, host.text.c_str());
+}
+
 std::optional<std::string> take_public_server(const ParsedOptions& options, IceServer& server) {
   if (!options.has("host"))
     return "--host is missing: under which name do clients reach the server?";
@@ -113,7 +120,10 @@ std::optional<std::string> take_public_server(const ParsedOptions& options, IceS
   }
   const auto problem = turns_problem(options, server.host);
   if (!problem) return problem.error();
-  if (problem->empty()) return {};
+  if (problem->empty()) {
+    if (!options.has("cert")) note_unchecked_name(server.host);
+    return {};
+  }
   if (!server.udp && !server.tcp) return "no turns: URL: " + *problem;
   server.tls_port.reset();
   std::fprintf(stderr, "%s: no turns: URL: %s\n", kCredentialsCommand, problem->c_str());

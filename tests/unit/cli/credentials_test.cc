@@ -84,6 +84,16 @@ TEST(CredentialsCommand, LeavesTurnsOutForAnAddressAndSaysWhy) {
   EXPECT_THAT(result.errors, HasSubstr("no turns: URL"));
 }
 
+TEST(CredentialsCommand, SaysThatTheNameInTurnsWasNotCheckedWithoutACertificate) {
+  const auto result =
+      run({"--host", "turn.example.org", "--tls-port", "5349", "--user", "a", "--password", "p"});
+  EXPECT_EQ(result.exit_code, kExitOk);
+  EXPECT_THAT(result.output, HasSubstr("turns:turn.example.org:5349"));
+  EXPECT_THAT(result.errors, HasSubstr("'turn.example.org'"));
+  EXPECT_THAT(result.errors, HasSubstr("--cert FILE"));
+  EXPECT_EQ(run({"--host", "turn.example.org", "--user", "a", "--password", "p"}).errors, "");
+}
+
 TEST(CredentialsCommand, PutsIpv6InBrackets) {
   for (const char* host : {"2001:db8::1", "[2001:db8::1]"}) {
     const auto result = run({"--host", host, "--user", "a", "--password", "p"});
