@@ -141,6 +141,8 @@ own_address() {
   local address
   address=$(serve_option external-ip X "")
   address=${address%%/*}
+  # The server finds its address by itself, or is to have no other than its own.
+  case $address in auto | none) address= ;; esac
   [ -n "$address" ] || address=$(serve_option listening-ip L "")
   case $address in "" | 0.0.0.0 | ::) address=$(hostname -I 2> /dev/null | cut -d ' ' -f 1) ;; esac
   printf '%s\n' "${address:-127.0.0.1}"
@@ -149,6 +151,19 @@ own_address() {
 # Where this machine reaches its own server, which is not always the address that clients use.
 local_address() {
   case $(serve_option listening-ip L "") in "" | 0.0.0.0) echo 127.0.0.1 ;; ::) echo ::1 ;; *) serve_option listening-ip L "" ;; esac
+}
+
+# With external-ip=auto only the server knows where it relays from; until it does, it says 508 for some seconds. Over
+# loopback it relays from loopback, so it is asked at its own address.
+found_address() {
+  local tries address
+  for tries in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    address=$("$TURNPIKE" probe --host "$(own_address)" --port "$PORT" --user "$USER_NAME" --password "$PASSWORD" \
+      --count 1 --timeout 1 2> /dev/null | sed -n 's/.* relayed \([0-9.]*\):[0-9]* .*/\1/p')
+    [ -z "$address" ] && [ "$tries" -lt 12 ] || break
+    sleep 0.5
+  done
+  printf '%s\n' "$address"
 }
 
 in_brackets() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf '%s' "$1" ;; esac; }
@@ -164,6 +179,8 @@ wait_until_it_answers() {  # PROCESS-ID
 }
 
 print_result() {
+  if [ -z "$host" ] && [ "$(serve_option external-ip X "")" = auto ]; then HOST=$(found_address); fi
+  [ -n "$HOST" ] || HOST=$(own_address)
   say ""
   say "Turnpike answers on UDP port $PORT. For a WebRTC page, as iceServers of its RTCConfiguration:"
   say ""

@@ -71,6 +71,44 @@ third_run() {
   return "$status"
 }
 
+# Tells everybody that address, and the port from which he asked.
+stun_server() {  # PORT ADDRESS
+  exec /usr/bin/python3 - "$ROOT/tests/interop" "$@" << 'END'
+import socket, sys
+sys.path.insert(0, sys.argv[1])
+import stunlib
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", int(sys.argv[2])))
+while True:
+    data, client = server.recvfrom(2000)
+    seen = stunlib.xor_address(sys.argv[3], client[1], data[8:20])
+    server.sendto(stunlib.build(stunlib.BINDING, stunlib.SUCCESS, [(stunlib.XOR_MAPPED_ADDRESS, seen)], data[8:20]), client)
+END
+}
+
+# The relayed address decides, whoever has found it: here a STUN server that says what a NAT would.
+address_to_be_found() {
+  local stun
+  stun=$(free_port)
+  stun_server "$stun" 203.0.113.5 &
+  SERVER_PIDS+=("$!")
+  quickstart --background -- --listening-port="$PORT" --tls-listening-port="$TLS_PORT" --external-ip=auto \
+    --external-ip-stun="127.0.0.1:$stun" --external-ip-metadata=off --external-ip-http=none || return 1
+  stop_it
+  grep -q '"turn:203.0.113.5:' "$WORK/out" && grep -q 'probe --host 203.0.113.5 ' "$WORK/out"
+}
+
+# Nobody answers there, and the word is no host.
+address_not_found() {
+  quickstart --background -- --listening-port="$PORT" --tls-listening-port="$TLS_PORT" --external-ip=auto \
+    --external-ip-stun="127.0.0.1:$(free_port)" --external-ip-metadata=off --external-ip-http=none || return 1
+  stop_it
+  grep -q "\"turn:$OWN:" "$WORK/out" && grep -q "probe --host $OWN " "$WORK/out" || return 1
+  quickstart --background -- --listening-port="$PORT" --tls-listening-port="$TLS_PORT" --external-ip none || return 1
+  stop_it
+  grep -q "\"turn:$OWN:" "$WORK/out"
+}
+
 foreground() {
   "$ROOT/etc/quickstart.sh" --no-install -- --listening-port="$PORT" --tls-listening-port="$TLS_PORT" < /dev/null > "$WORK/out" 2>&1 &
   local script=$! tries status
@@ -99,6 +137,8 @@ run_case "a second run beside it says the same" second_run
 run_case "the password is readable by its owner only" keeps_secrets
 run_case "--stop ends the server" stops
 run_case "a later run uses the same database and user" third_run
+run_case "with external-ip=auto the address that the server finds is printed" address_to_be_found
+run_case "with external-ip=auto and nobody to ask it is the machine's own" address_not_found
 run_case "in the foreground it ends with its script" foreground
 run_case "without any option the line that it prints passes on another machine" another_machine
 run_case "a wrong option is named and nothing starts" wrong_option
