@@ -42,7 +42,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev 
   libexpected-dev libboost-program-options-dev prometheus-cpp-dev nlohmann-json3-dev libgtest-dev libgmock-dev)
 TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
   iproute2 nftables conntrack util-linux procps git stun-client stun-server chromium firefox-esr libnss3-tools
-  buildah podman runc containernetworking-plugins iptables debootstrap python3-yaml prometheus valgrind llvm)
+  buildah podman podman-compose runc containernetworking-plugins iptables debootstrap python3-yaml prometheus valgrind llvm)
 
 usage() {
   cat << END
