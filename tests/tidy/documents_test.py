@@ -107,7 +107,7 @@ def command_words(line):
         if words[0] in ("docker", "podman", "docker-compose", "podman-compose"):
             verbs = [word for word in words[1:] if word in ("run", "exec", "logs", "build", "up", "stop")]
             if last is not None and verbs[:1] == ["run"]:
-                yield ["serve"] + words[last + 1:]
+                yield ([] if "--entrypoint" in words else ["serve"]) + words[last + 1:]
             elif verbs[:1] == ["exec"] and words[last - 1] == "turnpike":
                 yield words[last + 1:]
         elif os.path.basename(words[0]) == "turnpike" and len(words) > 1:
@@ -257,7 +257,8 @@ def noticed():
                      "turnpike user add ann --generate=yes", "turnpike serve --listening-prot=1", "turnpike serve --rest-api-key=KEY",
                      "turnpike credentials --host x --user ann", "turnpike credentials --cert",
                      "docker run -d turnpike --reaml=x",
-                     "docker exec turnpike turnpike usre list", "etc/quickstart.sh --host x -- --extrenal-ip=1.2.3.4"):
+                     "docker exec turnpike turnpike usre list", "docker run --entrypoint turnpike turnpike prbe --host x",
+                     "etc/quickstart.sh --host x -- --extrenal-ip=1.2.3.4"):
             (words,) = command_words(line)
             true(check_command(words, folder), "nothing is wrong with: " + line)
 
