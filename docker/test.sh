@@ -448,6 +448,8 @@ END
   local status=$?
   pod logs "${NAME}_turnpike-bridge_1"
   compose -f "$ROOT/docker/compose.yml" -f "$WORK/override.yml" down -v
+  # Which is in a file of the whole machine.
+  pod network rm -f "${NAME}_default"
   podman "${STORAGE[@]}" untag "$IMAGE" localhost/turnpike:latest
   return $status
 }
