@@ -145,9 +145,10 @@ void Discovery::resolve() {
   unresolved_ = options_.servers.size();
   if (unresolved_ == 0) return on_all_resolved();
   for (const ServerName& server : options_.servers) {
-    resolver_.resolve(server.host, [this, server](const net::Resolver::Addresses& addresses) {
-      on_resolved(server, addresses);
-    });
+    resolver_.resolve(server.host, report_.family,
+                      [this, server](const net::Resolver::Addresses& addresses) {
+                        on_resolved(server, addresses);
+                      });
   }
 }
 

@@ -1,10 +1,14 @@
 #include "client/nat_probe.h"
 
+#include <algorithm>
+
 namespace turnpike::client {
 namespace {
 
 constexpr size_t kAddressesOfOneServer = 2;
 constexpr Duration kTcpProbePatience = seconds(2);
+// How long names may take once there is a server to ask.
+constexpr Duration kOtherNames = seconds(1);
 
 }  // namespace
 
@@ -18,18 +22,20 @@ NatProbe::NatProbe(net::EventLoop& loop, RandomSource& random, NatProbeOptions o
   DiscoveryOptions& where = options_.where;
   report_.family = choose_family(where.family, where.local.ip);
   if (where.local.ip == Ip()) where.local.ip = any_address(report_.family);
-  unresolved_ = where.servers.size();
+  unresolved_ = where.servers;
   for (const ServerName& server : where.servers) {
-    resolver_.resolve(server.host, [this, server](const net::Resolver::Addresses& addresses) {
-      on_resolved(server, addresses);
-    });
+    resolver_.resolve(server.host, report_.family,
+                      [this, server](const net::Resolver::Addresses& addresses) {
+                        on_resolved(server, addresses);
+                      });
   }
-  if (unresolved_ == 0) begin_ = loop_.after(Duration::zero(), [this] { start(); });
+  if (unresolved_.empty()) begin_ = loop_.after(Duration::zero(), [this] { start(); });
 }
 
 NatProbe::~NatProbe() = default;
 
 void NatProbe::on_resolved(const ServerName& server, const net::Resolver::Addresses& addresses) {
+  if (started_) return;
   size_t used = 0;
   if (!addresses) {
     notes_.push_back(server.to_string() + ": " + addresses.error());
@@ -41,10 +47,20 @@ void NatProbe::on_resolved(const ServerName& server, const net::Resolver::Addres
     }
     if (used == 0) notes_.push_back(server.to_string() + ": no address of the family");
   }
-  if (--unresolved_ == 0) start();
+  const auto same = [&server](const ServerName& open) {
+    return open.host == server.host && open.port == server.port;
+  };
+  unresolved_.erase(std::find_if(unresolved_.begin(), unresolved_.end(), same));
+  if (unresolved_.empty()) return start();
+  if (!servers_.empty() && !begin_) begin_ = loop_.after(kOtherNames, [this] { start(); });
 }
 
 void NatProbe::start() {
+  started_ = true;
+  begin_.reset();
+  for (const ServerName& server : unresolved_) {
+    notes_.push_back(server.to_string() + ": the name servers take too long");
+  }
   report_.no_server_address = servers_.empty();
   const DiscoveryOptions& where = options_.where;
   if (where.transport != ProbeTransport::tcp || options_.credentials.username.empty()) {

@@ -55,7 +55,8 @@ class NatProbe {
   std::function<void(const NatReport&)> on_report_;
   NatReport report_;
   net::Resolver resolver_;
-  size_t unresolved_ = 0;
+  std::vector<ServerName> unresolved_;
+  bool started_ = false;
   std::vector<Endpoint> servers_;
   std::vector<std::string> notes_;
   std::unique_ptr<TcpFilterProbe> filter_;

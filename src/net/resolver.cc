@@ -140,7 +140,7 @@ Resolver::~Resolver() {
   for (Question* question : std::exchange(state_->questions, {})) question->owner = nullptr;
 }
 
-void Resolver::resolve(const std::string& host, Callback callback) {
+void Resolver::resolve(const std::string& host, std::optional<IpFamily> family, Callback callback) {
   if (const auto ip = Ip::parse(host)) {
     return state_->answer_later(std::move(callback), std::vector<Ip>{*ip});
   }
@@ -155,8 +155,9 @@ void Resolver::resolve(const std::string& host, Callback callback) {
   Request* request = state_->requests.back().get();
   // Held open until both are asked, since an answer may come at once.
   request->open = 1;
-  state_->ask(request, IpFamily::v4, host);
-  state_->ask(request, IpFamily::v6, host);
+  for (const IpFamily one : {IpFamily::v4, IpFamily::v6}) {
+    if (!family || *family == one) state_->ask(request, one, host);
+  }
   if (--request->open == 0) state_->finish(request);
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,10 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // All addresses of a name, each once, or the one that is written there. Calls back later, never
-  // from within; not at all after the resolver's end.
-  void resolve(const std::string& host, Callback callback);
+  // All addresses of a name, each once, or the one that is written there. With a family nothing
+  // else is asked for: some name servers drop questions for the other one, which takes long to
+  // notice. Calls back later, never from within; not at all after the resolver's end.
+  void resolve(const std::string& host, std::optional<IpFamily> family, Callback callback);
 
  private:
   struct Question;

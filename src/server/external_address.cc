@@ -105,11 +105,11 @@ void ExternalAddress::ask_metadata() {
 void ExternalAddress::ask_pages() {
   resolver_ = std::make_unique<net::Resolver>(loop_);
   for (const client::HttpUrl& url : pages_) {
-    resolver_->resolve(url.host, [this, url](const net::Resolver::Addresses& addresses) {
-      if (!addresses) return;
-      const auto v4 = std::find_if(addresses->begin(), addresses->end(),
-                                   [](const Ip& ip) { return ip.is_v4(); });
-      if (v4 != addresses->end()) ask_page(*v4, {.url = url}, url.host);
+    resolver_->resolve(url.host, IpFamily::v4, [this, url](const net::Resolver::Addresses& found) {
+      if (!found) return;
+      const auto v4 =
+          std::find_if(found->begin(), found->end(), [](const Ip& ip) { return ip.is_v4(); });
+      if (v4 != found->end()) ask_page(*v4, {.url = url}, url.host);
     });
   }
 }

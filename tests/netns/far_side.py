@@ -99,6 +99,22 @@ def run_tool(the_bed, *arguments, role="c0", lean=False, env=None, timeout=200):
     return outcome
 
 
+def run_with_names(the_bed, name_server, *arguments, timeout=100):
+    """The tool on the near side, with that name server alone."""
+    with tempfile.NamedTemporaryFile("w", prefix="turnpike-resolv-") as resolv:
+        resolv.write("nameserver %s\n" % name_server)
+        resolv.flush()
+        began = time.monotonic()
+        done = subprocess.run(["ip", "netns", "exec", the_bed.space("c0"), "unshare", "-m", "sh", "-c",
+                               'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh", resolv.name, turnpike(),
+                               *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, check=False, timeout=timeout)
+    outcome = Outcome(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+    print("$ turnpike", *arguments, "-> %d in %.2f s\n%s%s" % (outcome.code, outcome.took, outcome.output,
+                                                              outcome.errors))
+    return outcome
+
+
 def servers(*hosts):
     return [word for host in hosts for word in ("--server", host)]
 

@@ -6,7 +6,9 @@
     peers.py count PORT [--tcp] [--reuseport] counts what comes until it is told to end, and says so as JSON
     peers.py send IP PORT COUNT               numbered datagrams, about 4000 a second
     peers.py connect IP PORT COUNT            as many connections, one after the other
-    peers.py names IP NAME=ADDRESS,... ...    a name server of those IPv4 addresses; what has none has none
+    peers.py names IP NAME=ADDRESS,... ... [--v4-only]
+                                              a name server of those IPv4 addresses; what has none has none. It may
+                                              leave questions for other kinds of address unanswered
 """
 
 import argparse
@@ -106,6 +108,8 @@ def names(options):
         known = table.get(".".join(labels).lower())
         wants_v4 = query[end - 4:end - 2] == b"\0\1"
         addresses = [ip for ip in (known or "").split(",") if ip] if wants_v4 else []
+        if options.v4_only and not wants_v4:
+            continue
         flags = b"\x81\x80" if known is not None else b"\x81\x83"
         answer = query[:2] + flags + b"\0\1" + len(addresses).to_bytes(2, "big") + b"\0\0\0\0" + query[12:end]
         for ip in addresses:
@@ -133,7 +137,9 @@ def main():
     counter.add_argument("--reuseport", action="store_true")
     add(send, "port", "count", ip=True)
     add(connect, "port", "count", ip=True)
-    add(names, ip=True).add_argument("entries", nargs="*")
+    server = add(names, ip=True)
+    server.add_argument("entries", nargs="*")
+    server.add_argument("--v4-only", action="store_true")
     options = parser.parse_args()
     options.run(options)
 
