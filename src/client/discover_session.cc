@@ -123,8 +123,11 @@ void DiscoverSession::on_answer(Instant now, size_t index, const BindingAnswer& 
     return conclude(now, out);
   }
   const std::optional<Endpoint> before = server.mapped;
-  // Something does come through: what is silent may be loss.
-  if (answered().empty()) ends_at_ = started_at_ + 2 * settings_.patience;
+  if (answered().empty()) {
+    // Something does come through: what is silent may be loss.
+    ends_at_ = settings_.second_opinion ? std::min(ends_at_, now + *settings_.second_opinion)
+                                        : started_at_ + 2 * settings_.patience;
+  }
   server.state = State::answered;
   server.mapped = answer.public_address();
   server.rewritten = answer.rewritten();
@@ -132,7 +135,7 @@ void DiscoverSession::on_answer(Instant now, size_t index, const BindingAnswer& 
     // The NAT forgot the mapping between two questions: what others said before is old news.
     asked_again_.reset();
     ++repeats_;
-    ends_at_ = started_at_ + 2 * settings_.patience;
+    ends_at_ = started_at_ + (settings_.second_opinion ? 1 : 2) * settings_.patience;
     for (size_t i = 0; i < result_.servers.size(); ++i) {
       ServerReport& other = result_.servers[i];
       if (i == index || other.state != State::answered) continue;

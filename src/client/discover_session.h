@@ -27,6 +27,8 @@ struct DiscoverSettings {
   stun::RetransmitPolicy retransmit = {};
   // How many servers have to agree. With 1 the outcome is `unconfirmed` at the first answer.
   int enough = 2;
+  // Set: one server's word is enough when no other one answers for so long after it.
+  std::optional<Duration> second_opinion = {};
 };
 
 struct ServerReport {

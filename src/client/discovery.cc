@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "client/http_text.h"
 #include "client/turn_uri.h"
 #include "net/clock.h"
 #include "net/plain_udp.h"
@@ -70,6 +71,25 @@ IpFamily choose_family(std::optional<IpFamily> wanted, const Ip& local) {
   // Any global address does: only the routing table is asked.
   const Endpoint somewhere{Ip::v4(0x08080808), 3478};
   const auto elsewhere = Ip::parse("2001:4860:4860::8888");
+std::optional<Ip> public_ip_seen(const DiscoverResult& result) {
+  std::vector<std::pair<Ip, int>> votes;
+  for (const ServerReport& server : result.servers) {
+    const auto ip = server.mapped ? public_v4(server.mapped->ip.to_string()) : std::nullopt;
+    if (!ip) continue;
+    const auto same = std::find_if(votes.begin(), votes.end(),
+                                   [&ip](const auto& vote) { return vote.first == *ip; });
+    if (same == votes.end()) {
+      votes.emplace_back(*ip, 1);
+    } else {
+      ++same->second;
+    }
+  }
+  std::sort(votes.begin(), votes.end(),
+            [](const auto& a, const auto& b) { return a.second > b.second; });
+  if (votes.empty() || (votes.size() > 1 && votes[0].second == votes[1].second)) return {};
+  return votes[0].first;
+}
+
   const bool v4 = net::source_address_to(somewhere).has_value();
   const bool v6 = elsewhere && net::source_address_to({*elsewhere, 3478}).has_value();
   return !v4 && v6 ? IpFamily::v6 : IpFamily::v4;
@@ -124,6 +144,7 @@ void Discovery::start(Stage stage) {
   driver_ = std::make_unique<ProbeDriver>(
       loop_, *session_,
       [this](Slot slot, const Endpoint& towards, ProbePortEvents events) {
+  if (stage == Stage::asking) settings.second_opinion = options_.second_opinion;
         return open_port(slot, towards, std::move(events));
       },
       [this] { on_done(); });

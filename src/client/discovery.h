@@ -39,6 +39,7 @@ struct DiscoveryOptions {
   Endpoint local = {};                  // Ip(): any address. Port 0: any port.
   Sharing sharing = Sharing::harmless;
   Duration patience = seconds(8);
+  std::optional<Duration> second_opinion = {};  // As in DiscoverSettings.
 };
 
 enum class DiscoveryVerdict : uint8_t {
@@ -99,6 +100,9 @@ class Discovery {
   const ProbePort* first_port_ = nullptr;  // Slot 0's, as long as there is a driver.
 };
 
+// The public IPv4 address that servers saw, whatever the port: a symmetric NAT has one as well.
+// Nothing where none is public, or where servers disagree and no address has the most votes.
+std::optional<Ip> public_ip_seen(const DiscoverResult& result);
 // The family to speak: as asked for, as `local` says, else IPv4 where this host has a way out.
 IpFamily choose_family(std::optional<IpFamily> wanted, const Ip& local);
 // Slot 0's port, taken or shared as told. `shared` is set when it was an application's.

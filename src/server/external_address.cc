@@ -11,7 +11,9 @@ namespace {
 constexpr Duration kMetadataAfter = milliseconds(1500);
 constexpr Duration kPagesAfter = milliseconds(2500);
 constexpr Duration kRound = milliseconds(4400);
-constexpr Duration kStunPatience = milliseconds(2200);  // Twice that when one server has answered.
+constexpr Duration kStunPatience = milliseconds(4200);
+// One server's word is enough here, but servers that disagree are to be heard.
+constexpr Duration kSecondOpinion = milliseconds(700);
 constexpr Duration kPagePatience = milliseconds(1800);
 // As long as nothing is known.
 constexpr Duration kImpatience = seconds(10);
@@ -75,25 +77,19 @@ void ExternalAddress::ask_stun() {
   options.servers = servers_;
   options.family = IpFamily::v4;
   options.patience = kStunPatience;
+  options.second_opinion = kSecondOpinion;
   discovery_ = std::make_unique<client::Discovery>(
       loop_, random_, std::move(options),
       [this](const client::DiscoveryReport& report) { on_stun(report); });
 }
 
 void ExternalAddress::on_stun(const client::DiscoveryReport& report) {
-  // Only the address counts here, not the port: a symmetric NAT has one as well, if all agree.
-  std::optional<Ip> seen;
+  if (const auto seen = client::public_ip_seen(report.result)) return on_found(*seen, "stun");
+  std::string told;
   for (const client::ServerReport& server : report.result.servers) {
-    if (!server.mapped) continue;
-    if (seen && *seen != server.mapped->ip) {
-      log_warning("external_ip_unclear",
-                  {{"one", seen->to_string()}, {"other", server.mapped->ip.to_string()}});
-      return;
-    }
-    seen = server.mapped->ip;
+    if (server.mapped) told += (told.empty() ? "" : ", ") + server.mapped->ip.to_string();
   }
-  if (report.verdict == client::DiscoveryVerdict::found) seen = report.result.mapped.ip;
-  if (seen) on_found(*seen, "stun");
+  if (!told.empty()) log_warning("external_ip_unclear", {{"servers_see", told}});
 }
 
 void ExternalAddress::ask_metadata() {

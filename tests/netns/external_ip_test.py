@@ -89,18 +89,37 @@ def _():
         server.wait_for("203.0.113.5", 20)
 
 
+@case("one server's word is enough where another is silent")
+def _():
+    with Bed(home()) as the_bed:
+        side = FarSide(the_bed)
+        side.ours()
+        stun = "--external-ip-stun=%s,%s:%d" % (bed.BLACK_HOLE, bed.SINGLE, bed.PORT)
+        server = Server(the_bed, side.folder.name, stun, NO_METADATA, NO_HTTP)
+        server.wait_until_it_listens()
+        server.wait_for("203.0.113.1", 10)
+        true("external_ip_unknown" not in server.log(), "in time")
+
+
 @case("Binding is answered at once, Allocate gets 508 until the patience is over, then the local address")
 def _():
     with Bed(home()) as the_bed:
         side = FarSide(the_bed)
-        server = Server(the_bed, side.folder.name, "--external-ip-stun=" + bed.BLACK_HOLE, NO_METADATA, NO_HTTP)
-        state = server.wait_until_it_listens()
-        if time.monotonic() - server.started < 3:
-            equal(state["error"], 508)
-        before = server.admin.ask("GET", "/readyz")
-        if time.monotonic() - server.started < 3:
-            equal((before.status, before.json["status"]), (503, "locating"))
-            equal(server.admin.get("/healthz"), {"status": "ok"})
+        for _ in range(5):
+            server = Server(the_bed, side.folder.name, "--external-ip-stun=" + bed.BLACK_HOLE, NO_METADATA, NO_HTTP)
+            state = server.wait_until_it_listens()
+            before = server.admin.ask("GET", "/readyz")
+            health = server.admin.get("/healthz")
+            if time.monotonic() - server.started < 3.5:
+                break
+            # On a busy machine the patience may be over before anybody has asked.
+            server.program.kill()
+            server.program.wait()
+        else:
+            raise AssertionError("this machine is too slow")
+        equal(state["error"], 508)
+        equal((before.status, before.json["status"]), (503, "locating"))
+        equal(health, {"status": "ok"})
         server.wait_for(LOCAL, 15)
         until(lambda: server.admin.get("/readyz") == {"status": "ready"}, "readiness follows", 2)
         true("external_ip_unknown" in server.log(), "the log warns")

@@ -13,9 +13,10 @@ struct Finding {
   Duration elapsed;
 };
 
-Finding discover(const LabNat& nat, const std::vector<LabServer>& servers, uint64_t seed = 1) {
+Finding discover(const LabNat& nat, const std::vector<LabServer>& servers, uint64_t seed = 1,
+                 const DiscoverSettings& settings = {}) {
   RandomSource random(seed);
-  DiscoverSession session({}, random);
+  DiscoverSession session(settings, random);
   NatLab lab(nat, servers, seed);
   ProbeOutput none;
   for (const LabServer& server : servers) session.add_server(Instant(), server.address, none);
@@ -53,6 +54,19 @@ TEST(Discover, DoesNotTrustOneServerAlone) {
   EXPECT_EQ(discover({}, {kPlainA}).result.outcome, DiscoverOutcome::unconfirmed);
   const LabServer silent{kServerC, {}, Quirk::silent};
   EXPECT_EQ(discover({}, {kPlainA, silent}).result.outcome, DiscoverOutcome::unconfirmed);
+}
+
+TEST(Discover, IsContentWithOneServerAfterAWhileWhereToldSo) {
+  const LabServer silent{kServerC, {}, Quirk::silent};
+  const DiscoverSettings settings{.second_opinion = milliseconds(700)};
+  const Finding run = discover({}, {kPlainA, silent}, 1, settings);
+  EXPECT_EQ(run.result.outcome, DiscoverOutcome::unconfirmed);
+  EXPECT_EQ(run.result.mapped, (Endpoint{kNatIp, 20000}));
+  EXPECT_LT(run.elapsed, seconds(1));
+  const LabNat nat{.mapping = NatBehavior::address_dependent};
+  const Finding symmetric = discover(nat, {kPlainA, kPlainC}, 1, settings);
+  EXPECT_EQ(symmetric.result.outcome, DiscoverOutcome::endpoint_dependent);
+  EXPECT_LT(symmetric.elapsed, seconds(1));
 }
 
 TEST(Discover, AsksTheSecondAddressOfTheOnlyServer) {

@@ -43,6 +43,17 @@ class Responder {
 const Ip kFirst = Ip::v4(0x7f000001);
 const Ip kSecond = Ip::v4(0x7f000002);
 
+// What servers that see these addresses make of the public one.
+std::optional<Ip> seen_by(const std::vector<const char*>& addresses) {
+  DiscoverResult result;
+  for (const char* text : addresses) {
+    ServerReport server;
+    if (text != nullptr) server.mapped = Endpoint{*Ip::parse(text), 5};
+    result.servers.push_back(server);
+  }
+  return public_ip_seen(result);
+}
+
 DiscoveryReport discover(net::EventLoop& loop, const DiscoveryOptions& options) {
   RandomSource random(1);
   std::optional<DiscoveryReport> report;
@@ -62,6 +73,22 @@ TEST(ServerName, IsAHostOrAnAddressWithOrWithoutAPort) {
   for (const char* text : {"", ":5", "a:0", "a:x", "a b", "turns:a", "a:70000"}) {
     EXPECT_FALSE(ServerName::parse(text)) << text;
   }
+}
+
+TEST(PublicIpSeen, IsWhatMostServersSay) {
+  const auto public_ip = Ip::parse("198.41.0.7");
+  EXPECT_EQ(seen_by({"198.41.0.7"}), public_ip);
+  EXPECT_EQ(seen_by({nullptr, "198.41.0.7"}), public_ip);
+  EXPECT_EQ(seen_by({"8.8.8.8", "198.41.0.7", "198.41.0.7"}), public_ip);
+  EXPECT_FALSE(seen_by({"8.8.8.8", "198.41.0.7"}));
+  EXPECT_FALSE(seen_by({}));
+  EXPECT_FALSE(seen_by({nullptr}));
+}
+
+TEST(PublicIpSeen, IsNeverAPrivateOne) {
+  EXPECT_FALSE(seen_by({"192.168.1.1", "192.168.1.1"}));
+  EXPECT_EQ(seen_by({"10.0.0.1", "198.41.0.7"}), Ip::parse("198.41.0.7"));
+  EXPECT_FALSE(seen_by({"2001:db8::1"}));
 }
 
 TEST(Discovery, FindsAPortThatNobodyTranslates) {
