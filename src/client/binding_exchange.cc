@@ -79,6 +79,10 @@ std::optional<stun::TransactionId> id_of(ByteView packet, std::initializer_list<
   return header->id;
 }
 
+// Below 0x8000: required.
+constexpr auto kStrangerType = static_cast<AttributeType>(0x7FFE);
+constexpr auto kFillerType = static_cast<AttributeType>(0xFFFE);
+
 // A server may refuse to send a third party more than it was asked with.
 constexpr std::string_view kFiller =
     "turnpike; this text makes room for an answer as long as the question";
@@ -86,7 +90,7 @@ constexpr std::string_view kFiller =
 }  // namespace
 
 std::vector<uint8_t> make_binding_request(const stun::TransactionId& id, const BindingAsk& ask) {
-  std::vector<uint8_t> bytes(stun::kHeaderSize + 32 + 4 + kFiller.size() + ask.padding);
+  std::vector<uint8_t> bytes(stun::kHeaderSize + 40 + kFiller.size() + ask.padding + ask.filler);
   stun::MessageBuilder builder(bytes, Method::binding, Class::request, id);
   if (ask.change) builder.add_change_request(*ask.change);
   if (ask.response_port) {
@@ -96,10 +100,14 @@ std::vector<uint8_t> make_binding_request(const stun::TransactionId& id, const B
     // RFC 5780 section 7.5 forbids PADDING beside it.
     builder.add(AttributeType::software, kFiller);
   }
-  if (ask.padding > 0) {
-    const ByteSpan room = builder.claim(AttributeType::padding, ask.padding);
+  const auto add_zeros = [&builder](AttributeType type, uint16_t size) {
+    if (size == 0) return;
+    const ByteSpan room = builder.claim(type, size);
     std::fill(room.begin(), room.end(), uint8_t{0});
-  }
+  };
+  add_zeros(AttributeType::padding, ask.padding);
+  add_zeros(kFillerType, ask.filler);
+  add_zeros(kStrangerType, ask.stranger ? 4 : 0);
   // No FINGERPRINT: servers of RFC 3489 know nothing of it, and nothing else shares our ports.
   bytes.resize(builder.finish().size());
   return bytes;

@@ -19,6 +19,9 @@ struct BindingAsk {
   std::optional<stun::ChangeRequest> change = {};  // RFC 5780 section 7.2.
   std::optional<uint16_t> response_port = {};      // RFC 5780 section 7.5.
   uint16_t padding = 0;  // Bytes of PADDING; 0: the attribute is left out.
+  // Bytes of an attribute that nobody knows and that everybody passes over (RFC 8489 section 14).
+  uint16_t filler = 0;
+  bool stranger = false;  // One that nobody knows and that nobody may pass over.
 };
 
 std::vector<uint8_t> make_binding_request(const stun::TransactionId& id, const BindingAsk& ask);

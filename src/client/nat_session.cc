@@ -13,6 +13,11 @@ constexpr int kMaxRestarts = 3;
 // A server that answers and has but one address waits so long for a better one.
 constexpr Duration kBetterServer = milliseconds(1200);
 
+// Less than any path's MTU with all that is around it; and more, but less than what a resolver's
+// or a server's buffer holds.
+constexpr uint16_t kInOnePiece = 1000;
+constexpr uint16_t kFragmented = 1600;
+
 constexpr int kTcpTries = 1;
 constexpr Duration kTcpMappingPatience = seconds(6);
 
@@ -86,6 +91,20 @@ TrialPlan NatSession::plan_for(Step step) const {
       plan.from = server_ip_other_port();
       return plan;
     }
+    case Step::clean_open:
+      return plain_plan(slot(6), server_);
+    case Step::clean_both: {
+      TrialPlan plan = controlled_plan(slot(6), server_, clean_mapped_);
+      plan.ask.change = stun::ChangeRequest{true, true};
+      plan.from = *other_;
+      return plan;
+    }
+    case Step::clean_port: {
+      TrialPlan plan = controlled_plan(slot(6), server_, clean_mapped_);
+      plan.ask.change = stun::ChangeRequest{false, true};
+      plan.from = server_ip_other_port();
+      return plan;
+    }
     case Step::map_ip:
       return controlled_plan(slot(0), other_ ? other_ip_same_port() : *second_server(), mapped_);
     case Step::map_again:
@@ -116,10 +135,21 @@ TrialPlan NatSession::plan_for(Step step) const {
       plan.reverse_to = hairpin_mapped_;
       return plan;
     }
-    case Step::fragments: {
-      // More than any path's MTU, less than what a resolver's or a server's buffer holds.
+    case Step::long_question:
+    case Step::fragments_out: {
       TrialPlan plan = controlled_plan(slot(4), server_, std::nullopt);
-      plan.ask.padding = 1600;
+      plan.ask.filler = step == Step::long_question ? kInOnePiece : kFragmented;
+      return plan;
+    }
+    case Step::strange_question: {
+      TrialPlan plan = controlled_plan(slot(4), server_, std::nullopt);
+      plan.ask.stranger = true;
+      return plan;
+    }
+    case Step::long_answer:
+    case Step::fragments_in: {
+      TrialPlan plan = controlled_plan(slot(4), server_, std::nullopt);
+      plan.ask.padding = step == Step::long_answer ? kInOnePiece : kFragmented;
       return plan;
     }
     case Step::lifetime_open:
@@ -173,6 +203,7 @@ bool NatSession::restart(Instant now, ProbeOutput& out) {
   base_ = static_cast<Slot>(base_ + kSlotsOfAttempt);
   result_.mapping = result_.filtering = NatBehavior::unknown;
   result_.filtering_proven = false;
+  port_silent_ = false;
   tried_second_.clear();
   go(now, Step::first, out);
   return true;

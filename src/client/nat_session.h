@@ -82,10 +82,13 @@ class NatSession final : public ProbeSession {
     loss,
     filter_both,  // RFC 5780 section 4.4, test II.
     filter_port,  // Test III.
-    map_ip,       // RFC 5780 section 4.3, test II, or another server.
-    map_again,    // Does the first address still see what it saw?
-    map_port,     // Test III, over TCP.
-    fresh_a,      // Tests I to III from a port that no filter test has touched.
+    clean_open,   // Both again from a port that nobody knows, when the one under test looks open.
+    clean_both,
+    clean_port,
+    map_ip,     // RFC 5780 section 4.3, test II, or another server.
+    map_again,  // Does the first address still see what it saw?
+    map_port,   // Test III, over TCP.
+    fresh_a,    // Tests I to III from a port that no filter test has touched.
     fresh_b,
     fresh_c,
     open_a,  // Does the server do what silence was blamed on the NAT for?
@@ -93,7 +96,11 @@ class NatSession final : public ProbeSession {
     verify,
     hairpin_open,
     hairpin,
-    fragments,
+    long_question,  // In one piece: does the server pass over what it does not know?
+    fragments_out,
+    long_answer,       // To PADDING (RFC 5780 section 7.6), often as much as the MTU takes.
+    strange_question,  // Does the server leave unanswered what it does not know?
+    fragments_in,
     lifetime_open,
     lifetime_try,
     lifetime_wait,
@@ -119,6 +126,10 @@ class NatSession final : public ProbeSession {
   Step after_first();
   Step after_filter_both();
   Step after_filter_port();
+  Step after_filtering();
+  Step after_clean_both();
+  Step after_clean_port();
+  Step compare_filtering(NatBehavior clean);
   Step after_map_ip();
   Step after_map_again();
   Step after_map_port();
@@ -126,7 +137,9 @@ class NatSession final : public ProbeSession {
   Step after_mapping();
   Step after_verify();
   Step after_hairpin();
-  Step after_fragments();
+  Step after_fragments_out();
+  Step after_long_answer();
+  Step after_fragments_in();
   Step conclude();
 
   // nat_lifetime.cc
@@ -166,6 +179,8 @@ class NatSession final : public ProbeSession {
   std::optional<Endpoint> other_;  // B:q.
   Endpoint mapped_;                // Slot 0's, as A:p sees it.
   Endpoint second_mapped_;         // As the second address sees it.
+  Endpoint clean_mapped_;          // The clean port's, as A:p sees it.
+  bool port_silent_ = false;       // Nothing came to slot 0 from A:q.
   Endpoint fresh_a_, fresh_b_;
   Endpoint hairpin_mapped_;
   std::vector<Endpoint> tried_second_;

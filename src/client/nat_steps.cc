@@ -5,6 +5,20 @@ namespace turnpike::client {
 
 using End = Trial::End;
 
+namespace {
+
+constexpr size_t kFragmentedAnswer = 1472;
+
+constexpr const char* kOpened = "other ports are filtered by address and port: this one was opened";
+constexpr const char* kUsed =
+    "this port has spoken to the server's other address lately: what other ports let in counts";
+constexpr const char* kOpenedOrUsed =
+    "this port lets in what others don't: it was opened, or has spoken to the server's other "
+    "address lately; wait some minutes, or name another server";
+constexpr const char* kNotCompared = "filtering could not be compared with that of another port";
+
+}  // namespace
+
 NatSession::Step NatSession::after(Step step) {
   const bool answered = trial_->end() == End::answered;
   switch (step) {
@@ -18,6 +32,14 @@ NatSession::Step NatSession::after(Step step) {
       return after_filter_both();
     case Step::filter_port:
       return after_filter_port();
+    case Step::clean_open:
+      if (!answered) return compare_filtering(NatBehavior::unknown);
+      clean_mapped_ = seen();
+      return Step::clean_both;
+    case Step::clean_both:
+      return after_clean_both();
+    case Step::clean_port:
+      return after_clean_port();
     case Step::map_ip:
       return after_map_ip();
     case Step::map_again:
@@ -46,8 +68,18 @@ NatSession::Step NatSession::after(Step step) {
       return Step::hairpin;
     case Step::hairpin:
       return after_hairpin();
-    case Step::fragments:
-      return after_fragments();
+    case Step::long_question:
+      return answered ? Step::fragments_out : begin_lifetime();
+    case Step::fragments_out:
+      return after_fragments_out();
+    case Step::long_answer:
+      return after_long_answer();
+    case Step::strange_question:
+      // What is not left unanswered for being strange was answered, and lost.
+      if (answered || trial_->end() == End::rejected) result_.fragments_in = false;
+      return begin_lifetime();
+    case Step::fragments_in:
+      return after_fragments_in();
     case Step::lifetime_open:
       return after_lifetime_open();
     case Step::lifetime_try:
@@ -88,7 +120,7 @@ NatSession::Step NatSession::after_filter_both() {
     case End::answered:
       result_.filtering = NatBehavior::endpoint_independent;
       result_.filtering_proven = true;
-      return Step::map_ip;
+      return settings_.named_port ? Step::filter_port : Step::map_ip;
     case End::silent:
       return Step::filter_port;
     case End::from_elsewhere:
@@ -109,13 +141,52 @@ NatSession::Step NatSession::after_filter_both() {
 }
 
 NatSession::Step NatSession::after_filter_port() {
+  const bool open = result_.filtering == NatBehavior::endpoint_independent;
+  port_silent_ = trial_->end() == End::silent;
+  if (open) return Step::clean_open;
   if (trial_->end() == End::answered) {
     result_.filtering = NatBehavior::address_dependent;
-  } else if (trial_->end() == End::silent) {
+    return settings_.named_port ? Step::clean_open : Step::map_ip;
+  }
+  if (port_silent_) {
     result_.filtering = NatBehavior::address_and_port_dependent;
   } else {
     note("filtering by port could not be tested");
   }
+  return Step::map_ip;
+}
+
+NatSession::Step NatSession::after_clean_both() {
+  if (trial_->end() == End::answered) return compare_filtering(NatBehavior::endpoint_independent);
+  return trial_->end() == End::silent ? Step::clean_port : compare_filtering(NatBehavior::unknown);
+}
+
+NatSession::Step NatSession::after_clean_port() {
+  if (trial_->end() == End::answered) return compare_filtering(NatBehavior::address_dependent);
+  return compare_filtering(trial_->end() == End::silent ? NatBehavior::address_and_port_dependent
+                                                        : NatBehavior::unknown);
+}
+
+// A port that somebody has used before us may have opened the filter towards the server's
+// addresses: it looks as open as one that was forwarded. `clean` is what the NAT does to a port
+// that has spoken to one address alone.
+NatSession::Step NatSession::compare_filtering(NatBehavior clean) {
+  const NatBehavior seen = result_.filtering;
+  if (clean == NatBehavior::endpoint_independent || clean == seen) return Step::map_ip;
+  const bool by_port = clean == NatBehavior::address_and_port_dependent;
+  if (by_port && seen == NatBehavior::endpoint_independent && !port_silent_) {
+    // A look from here, or `discover`, opens it for one address and port of two, not for both.
+    note(kOpened);
+    return Step::map_ip;
+  }
+  result_.filtering_proven = false;
+  if (by_port) {
+    result_.filtering = clean;
+    note(kUsed);
+    return Step::map_ip;
+  }
+  result_.filtering = NatBehavior::unknown;
+  note(clean == NatBehavior::unknown ? kNotCompared : kOpenedOrUsed);
   return Step::map_ip;
 }
 
@@ -209,17 +280,28 @@ NatSession::Step NatSession::after_hairpin() {
     if (trial_->end() == End::answered) result_.hairpin = true;
     if (trial_->end() == End::silent) result_.hairpin = false;
   }
-  if (over_udp() && settings_.test_fragments) return Step::fragments;
+  if (over_udp() && settings_.test_fragments) return Step::long_question;
   return begin_lifetime();
 }
 
-NatSession::Step NatSession::after_fragments() {
-  const bool rejected = trial_->end() == End::rejected;
-  if (trial_->end() == End::answered || rejected) result_.fragments_out = true;
-  if (trial_->end() == End::answered && trial_->answer().padding >= 1472) {
+NatSession::Step NatSession::after_fragments_out() {
+  if (trial_->end() == End::answered) result_.fragments_out = true;
+  if (trial_->end() == End::silent) result_.fragments_out = false;
+  // What does not get out is not answered.
+  return result_.fragments_out == true ? Step::long_answer : begin_lifetime();
+}
+
+NatSession::Step NatSession::after_long_answer() {
+  if (trial_->end() == End::silent) return Step::strange_question;
+  if (trial_->end() != End::answered || trial_->answer().padding == 0) return begin_lifetime();
+  return trial_->answer().padding < kFragmentedAnswer ? Step::fragments_in : after_fragments_in();
+}
+
+NatSession::Step NatSession::after_fragments_in() {
+  if (trial_->end() == End::answered && trial_->answer().padding >= kFragmentedAnswer) {
     result_.fragments_in = true;
   }
-  if (trial_->end() == End::silent) result_.fragments_out = false;
+  if (trial_->end() == End::silent) result_.fragments_in = false;
   return begin_lifetime();
 }
 

@@ -15,6 +15,9 @@ using stun::Method;
 
 namespace {
 
+// Longer UDP payloads are sent in pieces.
+constexpr size_t kOnePiece = 1472;
+
 Endpoint inside_of(Slot slot) {
   return {kHostIp, static_cast<uint16_t>(5060 + slot)};
 }
@@ -30,6 +33,7 @@ struct Question {
   bool change_port = false;
   std::optional<uint16_t> response_port;
   size_t padding = 0;
+  bool strange = false;
 };
 
 Question read_question(const stun::MessageView& message) {
@@ -43,6 +47,11 @@ Question read_question(const stun::MessageView& message) {
     question.response_port = stun::decode_response_port(*value);
   }
   if (const auto value = message.find(AttributeType::padding)) question.padding = value->size();
+  for (const stun::Attribute& attribute : message) {
+    if (stun::is_required(attribute.type) && stun::name(attribute.type) == "?") {
+      question.strange = true;
+    }
+  }
   return question;
 }
 
@@ -53,6 +62,10 @@ NatLab::NatLab(const LabNat& with, std::vector<LabServer> servers, uint64_t seed
 
 void NatLab::forget_mappings() {
   mappings_.clear();
+}
+
+void NatLab::speak(Slot slot, const Endpoint& to) {
+  map_out(inside_of(slot), to).spoken_to.insert(to);
 }
 
 void NatLab::run(ProbeSession& session, Duration limit) {
@@ -98,6 +111,7 @@ void NatLab::from_host(const ProbePacket& packet, ProbeSession& session) {
   const Endpoint inside = inside_of(packet.slot);
   if (known_.insert(packet.slot).second) session.on_local(packet.slot, inside);
   if (nat.blocks || lost()) return;
+  if (nat.drops_fragments_out && packet.bytes.size() > kOnePiece) return;
   Mapping& mapping = map_out(inside, packet.to);
   mapping.spoken_to.insert(packet.to);
   mapping.last_sent = now_;
@@ -138,10 +152,14 @@ void NatLab::arrive(const Flight& flight, ProbeSession& session) {
 void NatLab::at_server(const LabServer& server, const Endpoint& at, const Flight& flight) {
   const auto message = stun::MessageView::parse(flight.bytes);
   if (!message || server.quirk == Quirk::silent) return;
-  const Question question = read_question(*message);
+  Question question = read_question(*message);
   const bool change = question.change_ip || question.change_port;
   if (change && server.quirk == Quirk::drops_change) return;
-  const bool reject = (change && (server.quirk == Quirk::rejects_change || !server.other)) ||
+  const bool unknown = question.strange || question.response_port || question.padding > 0;
+  if (unknown && server.quirk == Quirk::drops_unknown) return;
+  if (question.padding > 0 && server.quirk == Quirk::pads_to_mtu) question.padding = 1500;
+  const bool reject = question.strange ||
+                      (change && (server.quirk == Quirk::rejects_change || !server.other)) ||
                       (question.response_port && server.quirk == Quirk::no_response_port);
   // RFC 5780 section 6.1, table 1: the other address is the one that differs in both.
   Endpoint from = at;
@@ -187,6 +205,7 @@ void NatLab::at_server(const LabServer& server, const Endpoint& at, const Flight
 }
 
 bool NatLab::lets_in(const Mapping& mapping, const Endpoint& from) const {
+  if (nat.forwards && mapping.inside == inside_of(0)) return true;
   switch (nat.filtering) {
     case NatBehavior::address_dependent:
       return std::any_of(mapping.spoken_to.begin(), mapping.spoken_to.end(),
@@ -203,6 +222,7 @@ bool NatLab::lets_in(const Mapping& mapping, const Endpoint& from) const {
 
 void NatLab::to_host(const Flight& flight, ProbeSession& session) {
   if (lost()) return;
+  if (nat.drops_fragments_in && flight.bytes.size() > kOnePiece) return;
   for (const Mapping& mapping : mappings_) {
     if (mapping.outside != flight.to || !lets_in(mapping, flight.from)) continue;
     if (now_ - mapping.last_sent > nat.forgets_after) continue;

@@ -31,6 +31,9 @@ struct LabNat {
   bool blocks = false;
   int loss_percent = 0;  // Each way.
   Duration forgets_after = seconds(120);
+  bool forwards = false;  // Slot 0's port: whatever comes to it is let in.
+  bool drops_fragments_out = false;
+  bool drops_fragments_in = false;
 };
 
 // How a server departs from the rules.
@@ -46,6 +49,8 @@ enum class Quirk : uint8_t {
   twice,               // Every answer comes twice.
   no_response_port,    // 420 to RESPONSE-PORT.
   advertises_nowhere,  // Its OTHER-ADDRESS leads nowhere.
+  pads_to_mtu,         // Answers any PADDING with as much as Ethernet takes.
+  drops_unknown,       // Answers nothing with a required attribute that RFC 3489 does not have.
 };
 
 struct LabServer {
@@ -63,6 +68,8 @@ class NatLab {
   // Called at that time after the start of run(): a router that is restarted.
   void at(Duration when, std::function<void()> act) { faults_.push_back({when, std::move(act)}); }
   void forget_mappings();
+  // Before run(): somebody has used the port already.
+  void speak(Slot slot, const Endpoint& to);
 
   LabNat nat;
   [[nodiscard]] Duration elapsed() const { return now_ - kStart; }

@@ -119,6 +119,88 @@ TEST(NatSession, BelievesNoServerWhoseOtherAddressLeadsNowhere) {
                            Behavior::address_and_port_dependent);
 }
 
+// A port that has been used before: what it has spoken to is in the filter's memory.
+NatResult test_used_port(const LabNat& nat, const std::vector<Endpoint>& spoken_to,
+                         const Endpoint& server = kServerA) {
+  RandomSource random(3);
+  NatSession session({.named_port = true}, {server}, random);
+  NatLab lab(nat, {kPair});
+  for (const Endpoint& to : spoken_to) lab.speak(0, to);
+  lab.run(session);
+  EXPECT_TRUE(session.done());
+  return session.result();
+}
+
+// What `discover` speaks to, with either of the server's addresses or both, and an earlier test.
+const std::vector<std::vector<Endpoint>> kEarlierUses = {
+    {kServerA, kServerB},
+    {kServerA, {kIpB, kServerA.port}},
+    {{kIpB, kServerA.port}, {kIpA, kServerB.port}},
+    {kServerA},
+    {}};
+
+TEST(NatSession, IsNotMisledByAPortThatHasSpokenToTheServerBefore) {
+  for (const auto& spoken_to : kEarlierUses) {
+    for (const bool translates : {true, false}) {
+      EXPECT_EQ(test_used_port(
+                    {.translates = translates, .filtering = Behavior::address_and_port_dependent},
+                    spoken_to)
+                    .filtering,
+                Behavior::address_and_port_dependent);
+      const Behavior by_address =
+          test_used_port({.translates = translates, .filtering = Behavior::address_dependent},
+                         spoken_to)
+              .filtering;
+      const bool elsewhere = spoken_to.size() > 1;
+      EXPECT_EQ(by_address, elsewhere ? Behavior::unknown : Behavior::address_dependent);
+      EXPECT_EQ(test_used_port({.translates = translates}, spoken_to).filtering,
+                Behavior::endpoint_independent);
+    }
+  }
+}
+
+TEST(NatSession, SaysWhyAUsedPortTellsNothing) {
+  const NatResult result =
+      test_used_port({.filtering = Behavior::address_dependent}, kEarlierUses[0]);
+  EXPECT_FALSE(result.filtering_proven);
+  ASSERT_EQ(result.notes.size(), 1u);
+  EXPECT_NE(result.notes[0].find("lately"), std::string::npos);
+}
+
+TEST(NatSession, SeesAForwardedPort) {
+  const NatResult result = test_used_port(
+      {.filtering = Behavior::address_and_port_dependent, .forwards = true}, kEarlierUses[0]);
+  EXPECT_EQ(result.nat_class(), NatClass::full_cone);
+  ASSERT_EQ(result.notes.size(), 1u);
+}
+
+TEST(NatSession, TellsWhetherFragmentsPass) {
+  const NatResult all = test_nat({}, {kPair});
+  EXPECT_EQ(all.fragments_out, true);
+  EXPECT_EQ(all.fragments_in, true);
+  const NatResult not_out = test_nat({.drops_fragments_out = true}, {kPair});
+  EXPECT_EQ(not_out.fragments_out, false);
+  EXPECT_FALSE(not_out.fragments_in);
+  const NatResult not_in = test_nat({.drops_fragments_in = true}, {kPair});
+  EXPECT_EQ(not_in.fragments_out, true);
+  EXPECT_EQ(not_in.fragments_in, false);
+}
+
+TEST(NatSession, TellsWhetherFragmentsPassWithServersThatPadToTheMtu) {
+  const LabServer server{kServerA, kServerB, Quirk::pads_to_mtu};
+  EXPECT_EQ(test_nat({}, {server}).fragments_in, true);
+  EXPECT_EQ(test_nat({.drops_fragments_in = true}, {server}).fragments_out, true);
+  EXPECT_EQ(test_nat({.drops_fragments_in = true}, {server}).fragments_in, false);
+}
+
+TEST(NatSession, BlamesNoPathForAServerThatDoesNotKnowPadding) {
+  const LabServer old{kServerA, kServerB, Quirk::drops_unknown};
+  EXPECT_EQ(test_nat({}, {old}).fragments_out, true);
+  EXPECT_FALSE(test_nat({}, {old}).fragments_in);
+  EXPECT_EQ(test_nat({.drops_fragments_out = true}, {old}).fragments_out, false);
+  EXPECT_FALSE(test_nat({.drops_fragments_in = true}, {old}).fragments_in);
+}
+
 TEST(NatSession, ComparesTwoServersOfOneAddress) {
   const LabServer a{kServerA};
   const LabServer c{kServerC};
