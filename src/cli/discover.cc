@@ -16,26 +16,49 @@ class Teller {
 
   // Tells and publishes; the exit code.
   int on_report(const client::DiscoveryReport& report) {
+    const auto overrides = overrides_from_environment();
+    if (!overrides) return fail(kDiscoverCommand, overrides.error(), kExitUsage);
     const bool single =
         report.verdict == client::DiscoveryVerdict::unconfirmed && options_.accept_single;
-    if (report.verdict != client::DiscoveryVerdict::found && !single) return tell_problem(report);
-    nat::PublishedAddress address = published(report);
-    if (const auto problem = override_from_environment(address)) {
-      return fail(kDiscoverCommand, *problem, kExitUsage);
+    if (report.verdict == client::DiscoveryVerdict::found || single) {
+      nat::PublishedAddress address = published(report);
+      overrides->apply(address);
+      // In watch mode the same line again would be read as a change.
+      if (last_ == address && last_problem_.empty() && published_) return kExitOk;
+      tell_progress(report);
+      last_problem_.clear();
+      return tell(address);
     }
-    // In watch mode the same line again would be read as a change.
-    if (last_ == address && last_problem_.empty() && published_) return kExitOk;
-    tell_progress(report);
+    const int code = tell_problem(report);
+    if (!overrides->complete() || !set_by_hand_helps(report.verdict)) return code;
+    nat::PublishedAddress address = published(report);
+    overrides->apply(address);
+    if (report.result.local == Endpoint()) {
+      address.local_ip = any_address(report.family).to_string();
+      address.local_port = options_.discovery.local.port;
+    }
+    if (last_ == address && published_) return kExitOk;
+    std::fprintf(stderr, "%s: SERVER_IP and SERVER_PUBLIC_PORT are taken, unchecked\n",
+                 kDiscoverCommand);
+    return tell(address);
+  }
+
+ private:
+  // Where the network is in the way, and not the local port.
+  static bool set_by_hand_helps(client::DiscoveryVerdict verdict) {
+    return verdict != client::DiscoveryVerdict::port_in_use &&
+           verdict != client::DiscoveryVerdict::not_allowed;
+  }
+
+  int tell(const nat::PublishedAddress& address) {
     if (!(last_ == address)) {
       std::printf("%s\n", nat::format_answer(address, options_.format).c_str());
       std::fflush(stdout);
     }
     last_ = address;
-    last_problem_.clear();
     return publish(address);
   }
 
- private:
   int publish(const nat::PublishedAddress& address) {
     const auto outcome = publisher_.publish(address);
     published_ = outcome.has_value();

@@ -11,8 +11,11 @@ constexpr const char* kAboutDiscover =
     "Asks STUN servers which public address and port a local port has. The answer alone goes to\n"
     "standard output, everything else to standard error. An address counts when two servers at\n"
     "different addresses agree on it. SERVER_IP and SERVER_PUBLIC_PORT in the environment go over\n"
-    "what was found.\n\n"
-    "--write puts the address into a configuration file in place; the old text stays in FILE.bak.\n"
+    "what was found; where nothing was found, both of them together are the answer.\n\n"
+    "A UDP port that a program has is asked about beside it, by a raw socket (root): the program\n"
+    "loses nothing, and gets the servers' answers to us as well, which it has to pass over.\n\n"
+    "--write puts the address into a configuration file in place; the text from before the first\n"
+    "change stays in FILE.bak.\n"
     "--exec runs a command with SERVER_IP, SERVER_ADDR, SERVER_PORT, SERVER_PUBLIC_PORT,\n"
     "PUBLIC_ADDRESS, LOCAL_IP and TRANSPORT in its environment, once for each change; an address\n"
     "that the file has already is none.\n\n"
@@ -89,21 +92,29 @@ Result<DiscoverOptions, int> parse_discover_options(Arguments arguments) {
   return options;
 }
 
-Problem override_from_environment(nat::PublishedAddress& address) {
+void Overrides::apply(nat::PublishedAddress& address) const {
+  if (!ip.empty()) address.ip = ip;
+  if (port != 0) address.port = port;
+}
+
+Result<Overrides, std::string> overrides_from_environment() {
   const std::string ip = environment("SERVER_IP");
   const std::string port = environment("SERVER_PUBLIC_PORT");
   // Scripts in the field write AUTO_DETECT for "fill this in".
+  Overrides overrides;
   if (!ip.empty() && ip != "AUTO_DETECT") {
-    if (!nat::is_plain_host(ip)) return "SERVER_IP in the environment is no address: " + ip;
-    address.ip = ip;
+    if (!nat::is_plain_host(ip)) {
+      return unexpected("SERVER_IP in the environment is no address: " + ip);
+    }
+    overrides.ip = ip;
   }
-  if (port.empty() || port == "AUTO_DETECT") return {};
+  if (port.empty() || port == "AUTO_DETECT") return overrides;
   const auto parsed = Endpoint::parse("0.0.0.0:" + port, 0);
   if (!parsed || parsed->port == 0) {
-    return "SERVER_PUBLIC_PORT in the environment is no port: " + port;
+    return unexpected("SERVER_PUBLIC_PORT in the environment is no port: " + port);
   }
-  address.port = parsed->port;
-  return {};
+  overrides.port = parsed->port;
+  return overrides;
 }
 
 }  // namespace turnpike::cli

@@ -24,6 +24,13 @@ struct DiscoverOptions {
 Result<DiscoverOptions, int> parse_discover_options(Arguments arguments);
 
 // SERVER_IP and SERVER_PUBLIC_PORT of the environment go over what was found.
-Problem override_from_environment(nat::PublishedAddress& address);
+struct Overrides {
+  std::string ip;     // Empty: not set.
+  uint16_t port = 0;  // 0: not set.
+
+  [[nodiscard]] bool complete() const { return !ip.empty() && port != 0; }
+  void apply(nat::PublishedAddress& address) const;
+};
+Result<Overrides, std::string> overrides_from_environment();
 
 }  // namespace turnpike::cli

@@ -15,7 +15,7 @@ constexpr Duration kSettleTime = seconds(1);
 class Watcher {
  public:
   Watcher(const DiscoverOptions& options, const OnReport& on_report)
-      : options_(options), on_report_(on_report) {
+      : options_(options), where_(options.discovery), on_report_(on_report) {
     for (const int signal : {SIGTERM, SIGINT}) {
       watches_.push_back(loop_.on_signal(signal, [this] { stopping_ = true; }));
     }
@@ -39,15 +39,23 @@ class Watcher {
 
   void look() {
     next_.reset();
-    discovery_ = std::make_unique<client::Discovery>(loop_, random_, options_.discovery,
-                                                     [this](const client::DiscoveryReport& report) {
-                                                       on_report_(report);
-                                                       discovery_.reset();
-                                                       look_after(options_.interval);
-                                                     });
+    discovery_ = std::make_unique<client::Discovery>(
+        loop_, random_, where_,
+        [this](const client::DiscoveryReport& report) { on_looked(report); });
+  }
+
+  void on_looked(const client::DiscoveryReport& report) {
+    // Another port at each look would be a change at each look.
+    const bool found = report.verdict == client::DiscoveryVerdict::found ||
+                       report.verdict == client::DiscoveryVerdict::unconfirmed;
+    if (found) where_.local.port = report.result.local.port;
+    on_report_(report);
+    discovery_.reset();
+    look_after(options_.interval);
   }
 
   const DiscoverOptions& options_;
+  client::DiscoveryOptions where_;
   const OnReport& on_report_;
   net::EventLoop loop_;
   RandomSource random_;

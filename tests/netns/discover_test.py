@@ -70,6 +70,34 @@ def _():
         equal(discover(the_bed, env={"SERVER_PUBLIC_PORT": "70000"}).code, 2)
 
 
+@case("the environment helps where discovery does not")
+def _():
+    by_hand = {"SERVER_IP": "203.0.113.1", "SERVER_PUBLIC_PORT": "25565"}
+    with Bed(Nat("apd", "apd")) as the_bed:
+        two_servers(the_bed)
+        for hosts in ((bed.PAIR[0], bed.SINGLE), (bed.BLACK_HOLE,), ("no-such-name.invalid",)):
+            outcome = discover(the_bed, "--port", "5060", "--timeout", "1", hosts=hosts, env=by_hand)
+            equal((outcome.code, outcome.output), (FOUND, "203.0.113.1:25565\n"))
+            true("unchecked" in outcome.errors, "it warns")
+        outcome = discover(the_bed, "--port", "5060", env={"SERVER_IP": "203.0.113.1"})
+        equal((outcome.code, outcome.output), (SYMMETRIC, ""))
+        Application(the_bed)
+        outcome = run_as(the_bed, "nobody", env=by_hand)
+        equal((outcome.code, outcome.output), (IN_USE, ""))
+
+
+@case("against a server of RFC 3489")
+def _():
+    with Bed(Nat("ei", "ei", preserve=True)) as the_bed:
+        FarSide(the_bed).stund()
+        for hosts in ((bed.PAIR[0],), bed.PAIR):
+            outcome = discover(the_bed, "--port", "5060", hosts=hosts)
+            equal((outcome.code, outcome.output), (FOUND, "203.0.113.1:5060\n"))
+    with Bed(Nat("apd", "apd")) as the_bed:
+        FarSide(the_bed).stund()
+        equal(discover(the_bed, "--port", "5060", hosts=bed.PAIR).code, SYMMETRIC)
+
+
 @case("a mapping that depends on the destination is never reported")
 def _():
     for mapping in ("ad", "apd"):
@@ -223,12 +251,12 @@ def share(user, arguments, tool_arguments, wanted_code, datagrams, tool_user=Non
         return application.counted(), outcomes
 
 
-def run_as(the_bed, user, *arguments):
+def run_as(the_bed, user, *arguments, env=None):
     command = ["ip", "netns", "exec", the_bed.space("c0"), "setpriv", "--reuid", user, "--clear-groups",
                turnpike(), "discover", *servers(bed.PAIR[0], bed.SINGLE), "--port", "5060", *arguments]
     began = time.monotonic()
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          check=False, timeout=60)
+                          check=False, timeout=60, env=dict(os.environ, **(env or {})))
     print(done.returncode, done.stdout, done.stderr)
     return Outcome(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 

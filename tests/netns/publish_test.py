@@ -16,13 +16,13 @@ from harness import case, equal, main, true, until  # noqa: E402
 
 
 class Watch:
-    def __init__(self, the_bed, folder, *arguments):
+    def __init__(self, the_bed, folder, *arguments, port=("--port", "5060")):
         self.hooks = os.path.join(folder, "hooks")
         self.config = os.path.join(folder, "config.json")
         self.errors = os.path.join(folder, "errors")
         with open(self.errors, "w", encoding="utf-8") as errors:
             self.program = the_bed.popen(
-                "c0", turnpike(), "discover", *servers(bed.PAIR[0], bed.SINGLE), "--port", "5060", "--watch",
+                "c0", turnpike(), "discover", *servers(bed.PAIR[0], bed.SINGLE), *port, "--watch",
                 "--interval", "1", "--write", self.config, "--template", "json", "--exec",
                 'echo "$PUBLIC_ADDRESS" >> ' + self.hooks, *arguments, stdout=subprocess.PIPE, stderr=errors, text=True)
 
@@ -97,6 +97,19 @@ def _():
         watch.stop()
         told = watch.told()
         true(told.count("no server answered") + told.count("UDP is blocked") <= 2, told)
+
+
+@case("without --port the first port is kept")
+def _():
+    with Bed(Nat("ei", "ei", preserve=True)) as the_bed:
+        side = FarSide(the_bed)
+        side.coturn(*bed.PAIR)
+        side.ours()
+        watch = Watch(the_bed, side.folder.name, port=())
+        first = watch.line()
+        equal(settled(watch, [first]), [first])
+        watch.stop()
+        equal(watch.program.stdout.read(), "")
 
 
 @case("a restart with the same address runs no hook")
