@@ -25,22 +25,28 @@ DiscoverSettings settings_for(ProbeTransport transport, Duration patience) {
   return settings;
 }
 
+// Where packets leave from that go there.
+Ip source_address(const Endpoint& local, const Endpoint& towards) {
+  const bool any = local.ip.is_unspecified() || local.ip == any_address(IpFamily::v4);
+  return any ? net::source_address_to(towards).value_or(local.ip) : local.ip;
+}
+
 // Only a socket that listens is in the way of a connection from its port, and it takes all that
 // comes in: to share the port costs it nothing.
-Result<std::unique_ptr<ProbePort>, net::SysError> open_tcp_probe_port(net::EventLoop& loop,
-                                                                      Sharing sharing,
-                                                                      const Endpoint& local,
-                                                                      ProbePortEvents events,
-                                                                      bool& shared) {
+Result<std::unique_ptr<ProbePort>, net::SysError> open_tcp_probe_port(
+    net::EventLoop& loop, Sharing sharing, const Endpoint& local, const Endpoint& towards,
+    ProbePortEvents events, bool& shared) {
   if (local.port == 0) return open_tcp_port(loop, local, std::move(events));
   const int error = net::tcp_port_error(local);
   if (error == 0) return open_tcp_port(loop, local, std::move(events));
   const net::SysError problem{error, "bind " + local.to_string() + " (TCP)"};
   if (error != EADDRINUSE || sharing == Sharing::refuse) return unexpected(problem);
-  auto listener = net::SharedListener::open(local);
+  // At one address fewer listeners are in the way.
+  const Endpoint from{source_address(local, towards), local.port};
+  auto listener = net::SharedListener::open(from);
   if (!listener) return unexpected(problem);
   shared = true;
-  return open_tcp_port(loop, local, std::move(events), std::move(*listener));
+  return open_tcp_port(loop, from, std::move(events), std::move(*listener));
 }
 
 }  // namespace
@@ -65,12 +71,6 @@ std::string ServerName::to_string() const {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-IpFamily choose_family(std::optional<IpFamily> wanted, const Ip& local) {
-  if (wanted) return *wanted;
-  if (local != Ip()) return local.family();
-  // Any global address does: only the routing table is asked.
-  const Endpoint somewhere{Ip::v4(0x08080808), 3478};
-  const auto elsewhere = Ip::parse("2001:4860:4860::8888");
 std::optional<Ip> public_ip_seen(const DiscoverResult& result) {
   std::vector<std::pair<Ip, int>> votes;
   for (const ServerReport& server : result.servers) {
@@ -90,6 +90,12 @@ std::optional<Ip> public_ip_seen(const DiscoverResult& result) {
   return votes[0].first;
 }
 
+IpFamily choose_family(std::optional<IpFamily> wanted, const Ip& local) {
+  if (wanted) return *wanted;
+  if (local != Ip()) return local.family();
+  // Any global address does: only the routing table is asked.
+  const Endpoint somewhere{Ip::v4(0x08080808), 3478};
+  const auto elsewhere = Ip::parse("2001:4860:4860::8888");
   const bool v4 = net::source_address_to(somewhere).has_value();
   const bool v6 = elsewhere && net::source_address_to({*elsewhere, 3478}).has_value();
   return !v4 && v6 ? IpFamily::v6 : IpFamily::v4;
@@ -100,13 +106,11 @@ Result<std::unique_ptr<ProbePort>, net::SysError> open_probe_port(
     const Endpoint& towards, ProbePortEvents events, bool& shared) {
   shared = false;
   if (transport == ProbeTransport::tcp) {
-    return open_tcp_probe_port(loop, sharing, local, std::move(events), shared);
+    return open_tcp_probe_port(loop, sharing, local, towards, std::move(events), shared);
   }
   auto port = open_udp_port(loop, local, events);
   if (port || port.error().code != EADDRINUSE || sharing == Sharing::refuse) return port;
-  const bool any = local.ip.is_unspecified() || local.ip == any_address(IpFamily::v4);
-  const Ip ip = any ? net::source_address_to(towards).value_or(local.ip) : local.ip;
-  auto beside = open_raw_port(loop, {ip, local.port}, events);
+  auto beside = open_raw_port(loop, {source_address(local, towards), local.port}, events);
   if (!beside && sharing == Sharing::risky) {
     beside = open_shared_udp_port(loop, local, towards, std::move(events));
   }
@@ -140,11 +144,11 @@ void Discovery::start(Stage stage) {
   DiscoverSettings settings = settings_for(transport, patience);
   // That anybody answers at all is what the second stage asks.
   if (stage == Stage::trying_tcp) settings.enough = 1;
+  if (stage == Stage::asking) settings.second_opinion = options_.second_opinion;
   session_ = std::make_unique<DiscoverSession>(settings, random_);
   driver_ = std::make_unique<ProbeDriver>(
       loop_, *session_,
       [this](Slot slot, const Endpoint& towards, ProbePortEvents events) {
-  if (stage == Stage::asking) settings.second_opinion = options_.second_opinion;
         return open_port(slot, towards, std::move(events));
       },
       [this] { on_done(); });

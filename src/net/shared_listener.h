@@ -1,12 +1,13 @@
-// A listening TCP socket of another process, made to share its port.
+// The listening TCP sockets of other processes on a port, made to share it.
 //
 // The kernel lets two sockets share a port when both ask for it and belong to one user. The
-// listener's consent is set from outside, on a copy of its descriptor (pidfd_getfd): this needs
+// listeners' consent is set from outside, on copies of their descriptors (pidfd_getfd): this needs
 // root, or the same user where the system allows to trace. It costs the application nothing:
 // connections that come in go to sockets that listen, and ours does not.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/endpoint.h"
 #include "base/result.h"
@@ -17,21 +18,34 @@ namespace turnpike::net {
 
 class SharedListener {
  public:
+  // All that are in the way of a connection from `local`; an error where one of them is in the way
+  // still.
   static Result<SharedListener, SysError> open(const Endpoint& local);
   SharedListener(SharedListener&&) noexcept = default;
   SharedListener& operator=(SharedListener&&) noexcept = default;
-  // Takes the consent back, if it was not there before.
-  ~SharedListener();
 
-  // As connect_shared(), as the user whom the listener belongs to.
+  // As connect_shared(), as the user whom the listeners belong to.
   [[nodiscard]] Result<Fd, SysError> connect(const Endpoint& local, const Endpoint& remote) const;
 
  private:
-  SharedListener(Fd fd, uint32_t user, bool was_shared)
-      : fd_(std::move(fd)), user_(user), was_shared_(was_shared) {}
-  Fd fd_;
+  // A copy of a listener's descriptor. Its end takes the consent back, if it was not there before.
+  class Consent {
+   public:
+    // False: it can't be had.
+    bool take(Fd copy);
+    Consent() = default;
+    Consent(Consent&&) noexcept = default;
+    Consent& operator=(Consent&&) noexcept = default;
+    ~Consent();
+
+   private:
+    Fd fd_;
+    bool was_shared_ = false;
+  };
+
+  SharedListener() = default;
+  std::vector<Consent> consents_;
   uint32_t user_ = 0;
-  bool was_shared_ = false;
 };
 
 }  // namespace turnpike::net

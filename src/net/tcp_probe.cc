@@ -27,14 +27,24 @@ Fd make_socket(const Endpoint& local) {
   return fd;
 }
 
+int bind_error(const Fd& fd, const Endpoint& local) {
+  SockAddr address{};
+  const socklen_t size = to_sockaddr(local, address);
+  return ::bind(fd.get(), &address.any, size) == 0 ? 0 : errno;
+}
+
 }  // namespace
 
 int tcp_port_error(const Endpoint& local) {
   const Fd fd = make_socket(local);
+  return fd ? bind_error(fd, local) : errno;
+}
+
+int shared_port_error(const Endpoint& local) {
+  const Fd fd = make_socket(local);
   if (!fd) return errno;
-  SockAddr address{};
-  const socklen_t size = to_sockaddr(local, address);
-  return ::bind(fd.get(), &address.any, size) == 0 ? 0 : errno;
+  set_on(fd, SOL_SOCKET, SO_REUSEPORT);
+  return bind_error(fd, local);
 }
 
 Result<Fd, SysError> connect_shared(const Endpoint& local, const Endpoint& remote) {

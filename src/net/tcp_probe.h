@@ -12,6 +12,8 @@ namespace turnpike::net {
 // What keeps a connection from leaving from `local`: EADDRINUSE when somebody listens there. 0:
 // nothing.
 [[nodiscard]] int tcp_port_error(const Endpoint& local);
+// The same for connect_shared().
+[[nodiscard]] int shared_port_error(const Endpoint& local);
 
 // Begins to connect, without waiting; connect_error() of tcp_connect.h tells the outcome.
 Result<Fd, SysError> connect_shared(const Endpoint& local, const Endpoint& remote);

@@ -164,6 +164,12 @@ def _():
         true(best < 0.3, "took %.3f s" % best)
 
 
+def names(the_bed, *entries):
+    program = the_bed.popen("i", sys.executable, os.path.join(HERE, "peers.py"), "names", bed.PEERS[0], *entries,
+                            stdout=subprocess.PIPE, text=True)
+    equal(program.stdout.readline(), "ready\n")
+
+
 @case("names with many addresses, with none, and a name server that is dead")
 def _():
     with Bed(Nat("ei", "ei", preserve=True)) as the_bed:
@@ -193,12 +199,6 @@ def _():
 
 @case("a SIP helper on the router does not mislead")
 def _():
-def names(the_bed, *entries):
-    program = the_bed.popen("i", sys.executable, os.path.join(HERE, "peers.py"), "names", bed.PEERS[0], *entries,
-                            stdout=subprocess.PIPE, text=True)
-    equal(program.stdout.readline(), "ready\n")
-
-
     with Bed(Nat("ei", "apd", preserve=True, sip_helper=True, rewrite="192.168.77.100")) as the_bed:
         two_servers(the_bed)
         outcome = discover(the_bed, "--port", "5060")
@@ -304,6 +304,21 @@ def _():
             while sender.poll() is None:
                 equal(discover(the_bed, "--port", "5060", "--tcp").code, FOUND)
             equal(application.counted()["connections"], 300)
+
+
+@case("a TCP port with listeners at several addresses is shared with all of them")
+def _():
+    with Bed(Nat("ei", "ei")) as the_bed:
+        two_servers(the_bed)
+        for first, second in ((None, None), (None, "nobody")):
+            applications = [Application(the_bed, "--tcp", "--ip", "127.0.0.1", user=first),
+                            Application(the_bed, "--tcp", "--ip", "192.168.77.100", user=second)]
+            for more in ((), ("--local", "192.168.77.100")):
+                outcome = discover(the_bed, "--port", "5060", "--tcp", *more)
+                equal(outcome.code, FOUND)
+                true(outcome.output.startswith("203.0.113.1:"), outcome.output)
+            for application in applications:
+                application.counted()
 
 
 @case("a TCP port with a listener is refused without privilege")

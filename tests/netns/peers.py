@@ -3,7 +3,8 @@
 
     peers.py echo PORT                        answers every datagram
     peers.py ask IP PORT --from IP            says `answered` when an echo comes back
-    peers.py count PORT [--tcp] [--reuseport] counts what comes until it is told to end, and says so as JSON
+    peers.py count PORT [--tcp] [--reuseport] [--ip IP]
+                                              counts what comes until it is told to end, and says so as JSON
     peers.py send IP PORT COUNT               numbered datagrams, about 4000 a second
     peers.py connect IP PORT COUNT            as many connections, one after the other
     peers.py names IP NAME=ADDRESS,... ... [--v4-only]
@@ -57,10 +58,10 @@ def count(options):
     if options.tcp:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("0.0.0.0", options.port))
+        sock.bind((options.ip, options.port))
         sock.listen(512)
     else:
-        sock = udp(options.port, reuseport=options.reuseport)
+        sock = udp(options.port, ip=options.ip, reuseport=options.reuseport)
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     print("ready", flush=True)
@@ -107,9 +108,9 @@ def names(options):
             at += 1 + query[at]
         known = table.get(".".join(labels).lower())
         wants_v4 = query[end - 4:end - 2] == b"\0\1"
-        addresses = [ip for ip in (known or "").split(",") if ip] if wants_v4 else []
         if options.v4_only and not wants_v4:
             continue
+        addresses = [ip for ip in (known or "").split(",") if ip] if wants_v4 else []
         flags = b"\x81\x80" if known is not None else b"\x81\x83"
         answer = query[:2] + flags + b"\0\1" + len(addresses).to_bytes(2, "big") + b"\0\0\0\0" + query[12:end]
         for ip in addresses:
@@ -135,6 +136,7 @@ def main():
     counter = add(count, "port")
     counter.add_argument("--tcp", action="store_true")
     counter.add_argument("--reuseport", action="store_true")
+    counter.add_argument("--ip", default="0.0.0.0")
     add(send, "port", "count", ip=True)
     add(connect, "port", "count", ip=True)
     server = add(names, ip=True)
