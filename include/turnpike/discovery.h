@@ -2,7 +2,8 @@
 // a small library for programs that listen behind one.
 //
 // Each question comes in two forms: a call that waits, and an object that does its work on the
-// caller's libevent base and calls back. There is no global state, nothing throws, and what is
+// caller's libevent base and calls back. There is no global state (libevent's own settings, its log
+// among them, are left alone), nothing throws, and what is
 // returned are plain values. A call that waits may be made by any thread, an object belongs to the
 // thread that runs its base.
 //
@@ -124,11 +125,16 @@ struct NatOptions {
 struct Nat {
   // found: the test ran, whatever came out.
   Status status = Status::out_of_resources;
-  std::string name;               // "full cone", "symmetric", ...: RFC 3489's, and "open Internet".
+  // "full cone", "symmetric", ...: RFC 3489's, and "open Internet"; "unknown" where no server
+  // answered.
+  std::string name;
   std::optional<int> level = {};  // NAT0 to NAT4.
   bool translated = false;
   Behavior mapping = Behavior::unknown;
   Behavior filtering = Behavior::unknown;
+  // The server was seen to answer from where the filter test needs it to. Where the mapping depends
+  // on the destination it can't be, and filtering is concluded from silence alone.
+  bool filtering_proven = false;
   std::optional<bool> hairpin = {};
   std::optional<bool> port_preserved = {};
   std::optional<bool> fragments_out = {};
@@ -137,6 +143,8 @@ struct Nat {
   // A mapping was still there after the first, and gone after the second, if it ever was.
   std::optional<std::chrono::seconds> alive_after = {};
   std::optional<std::chrono::seconds> gone_after = {};
+  // Measured by comparing ports, which does not see a NAT that gives the same one again.
+  bool lifetime_compared = false;
   double loss = 0;  // Of round trips, 0 to 1.
   Address address;
   Address local;

@@ -1,5 +1,7 @@
 #include "cli/discover_report.h"
 
+#include <cerrno>
+
 #include <fmt/format.h>
 
 namespace turnpike::cli {
@@ -94,7 +96,9 @@ DiscoverProblem explain(const DiscoveryReport& report, const client::DiscoveryOp
       return {
           DiscoverExit::failure,
           fmt::format("{} can't be taken: {}", port_words(options), report.problem->to_string()),
-          "Ports below 1024 need root; --local takes an address of this host."};
+          report.problem->code == EMFILE || report.problem->code == ENFILE
+              ? "Too many files are open: raise the limit (ulimit -n)."
+              : "Ports below 1024 need root; --local takes an address of this host."};
   }
   return {DiscoverExit::found, {}, {}};
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "net/event_loop.h"
 #include "turnpike/version.h"
 
 namespace turnpike::cli {
@@ -61,7 +62,9 @@ int run_command(std::span<const std::string> arguments) {
     return kExitOk;
   }
   for (const Command& command : kCommands) {
-    if (command.name == first) return command.run(arguments.subspan(1));
+    if (command.name != first) continue;
+    net::log_event_errors();
+    return command.run(arguments.subspan(1));
   }
   std::fprintf(stderr, "turnpike: there is no command '%s'\n\n", first.c_str());
   print_usage(stderr);

@@ -1,5 +1,7 @@
 #include "embed/convert.h"
 
+#include <cerrno>
+
 #include "base/default_stun_servers.h"
 
 namespace turnpike::embed {
@@ -52,6 +54,16 @@ discovery::Behavior to_behavior(client::NatBehavior behavior) {
   return discovery::Behavior::unknown;
 }
 
+bool lacks_resources(const net::SysError& problem) {
+  return problem.code == EMFILE || problem.code == ENFILE || problem.code == ENOMEM ||
+         problem.code == ENOBUFS;
+}
+
+Status status_of(const net::SysError& problem) {
+  if (lacks_resources(problem)) return Status::out_of_resources;
+  return problem.code == EADDRINUSE ? Status::port_in_use : Status::not_allowed;
+}
+
 struct Verdict {
   Status status;
   std::string message;
@@ -73,17 +85,14 @@ Verdict to_verdict(const client::DiscoveryReport& report) {
     case DiscoveryVerdict::no_server_address:
       return {Status::servers_unreachable, "no server has an address of the family"};
     case DiscoveryVerdict::port_in_use:
-      return {Status::port_in_use, problem};
     case DiscoveryVerdict::not_allowed:
-      return {Status::not_allowed, problem};
+      return {report.problem ? status_of(*report.problem) : Status::not_allowed, problem};
   }
   return {Status::out_of_resources, {}};
 }
 
 Status status_of(const client::NatReport& report) {
-  if (report.problem) {
-    return report.problem->code == EADDRINUSE ? Status::port_in_use : Status::not_allowed;
-  }
+  if (report.problem) return status_of(*report.problem);
   if (report.no_server_address) return Status::servers_unreachable;
   if (report.result.presence != client::NatPresence::blocked) return Status::found;
   return report.tcp_answers ? Status::udp_blocked : Status::servers_unreachable;
@@ -155,11 +164,14 @@ discovery::Nat from_report(const client::NatReport& report) {
   const client::NatClass nat = result.nat_class();
   discovery::Nat out;
   out.status = status_of(report);
-  out.name = client::name(nat);
+  // A class is what a test has shown: servers that are not there show nothing.
+  const bool tested = out.status == Status::found || out.status == Status::udp_blocked;
+  out.name = client::name(tested ? nat : client::NatClass::unknown);
   out.level = client::nat_level(nat);
   out.translated = result.presence == client::NatPresence::translated;
   out.mapping = to_behavior(result.mapping);
   out.filtering = to_behavior(result.filtering);
+  out.filtering_proven = result.filtering_proven;
   out.hairpin = result.hairpin;
   out.port_preserved = result.port_preserved;
   out.fragments_out = result.fragments_out;
@@ -168,6 +180,7 @@ discovery::Nat from_report(const client::NatReport& report) {
   if (result.lifetime) {
     out.alive_after = result.lifetime->alive_after;
     out.gone_after = result.lifetime->gone_after;
+    out.lifetime_compared = result.lifetime->compared;
   }
   out.loss = result.loss;
   if (result.mapped) {
@@ -176,6 +189,10 @@ discovery::Nat from_report(const client::NatReport& report) {
   }
   out.notes = result.notes;
   out.message = report.problem ? report.problem->to_string() : std::string(client::advice(nat));
+  if (!report.problem && out.status == Status::servers_unreachable) {
+    out.message =
+        report.no_server_address ? "no server has an address of the family" : "no server answered";
+  }
   return out;
 }
 

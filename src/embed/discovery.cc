@@ -57,6 +57,8 @@ Answer wait_for(const Options& options) noexcept {
       answer.message = ours.error();
       return answer;
     }
+    // The status is `out_of_resources` already.
+    if (!net::EventLoop::has_room()) return answer;
     net::EventLoop loop;
     RandomSource random;
     bool done = false;

@@ -1,6 +1,7 @@
 #include "net/event_loop.h"
 
 #include <algorithm>
+#include <array>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -87,8 +88,18 @@ void Doorbell::ring() const noexcept {
   [[maybe_unused]] const ssize_t ignored = ::write(fd_.get(), &one, sizeof(one));
 }
 
-EventLoop::EventLoop() : state_(std::make_unique<State>()) {
+void log_event_errors() {
   event_set_log_callback(on_libevent_log);
+}
+
+bool EventLoop::has_room() {
+  // What it waits with, and the two ends of what tells it of signals.
+  std::array<Fd, 3> reserved;
+  for (Fd& fd : reserved) fd = Fd(::eventfd(0, EFD_CLOEXEC));
+  return std::all_of(reserved.begin(), reserved.end(), [](const Fd& fd) { return bool{fd}; });
+}
+
+EventLoop::EventLoop() : state_(std::make_unique<State>()) {
   event_config* config = event_config_new();
   CHECK(config != nullptr);
   // One thread per loop, and Doorbell needs no help of libevent's: its locks would be waste.

@@ -55,10 +55,16 @@ class Doorbell {
   Watch watch_;
 };
 
+// From now on libevent tells its errors in our log. For a program that has libevent to itself:
+// there is one such setting in a process.
+void log_event_errors();
+
 class EventLoop {
  public:
   static constexpr Duration kForever = Duration::max();
 
+  // Whether there are descriptors for one. Without them libevent would end the process.
+  [[nodiscard]] static bool has_room();
   // Aborts when the system has no descriptors left for it: there is no server without a loop.
   EventLoop();
   // On a base that outlives the loop and that its owner runs: run_turn() is not for this one. What

@@ -4,6 +4,7 @@
 
 BUILD=$(cd "$(dirname "${TEST_SERVER%% *}")/.." && pwd)
 PREFIX=$WORK/prefix
+sanitize=$(sed -n 's/^TURNPIKE_SANITIZE:STRING=//p' "$BUILD/CMakeCache.txt")
 
 install_library() {
   cmake --build "$BUILD" --target turnpike_discovery || return 1
@@ -16,8 +17,6 @@ install_library() {
 }
 
 build_examples() {
-  local sanitize
-  sanitize=$(sed -n 's/^TURNPIKE_SANITIZE:STRING=//p' "$BUILD/CMakeCache.txt")
   cp -r "$ROOT/tests/embedding" "$WORK/embedding"
   # -Wall: the public header has to be clean for its users as well.
   cmake -S "$WORK/embedding" -B "$WORK/embedding/build" -DCMAKE_PREFIX_PATH="$PREFIX" \
@@ -42,6 +41,20 @@ tells_what_went_wrong() {
   [ "$unreachable" -eq 14 ] && [ "$bad" -eq 17 ]
 }
 
+# Standard input, output and error are three; a loop takes three more, and then come the sockets. UBSAN needs descriptors of its
+# own for its checks, so there only the first two are tried.
+does_without_descriptors() {
+  local limit code
+  local limits=(4 5)
+  [ -n "$sanitize" ] || limits+=(6 7)
+  for limit in "${limits[@]}"; do
+    ( ulimit -n "$limit"; exec "$WORK/embedding/build/waiting" "127.0.0.1:$SERVER_PORT" "127.0.0.2:$SERVER_PORT" ) < /dev/null
+    code=$?
+    echo "with $limit descriptors: $code"
+    [ "$code" -eq 18 ] || return 1
+  done
+}
+
 works_on_a_foreign_loop() {
   local said
   said=$("$WORK/embedding/build/events" "127.0.0.1:$SERVER_PORT" "127.0.0.2:$SERVER_PORT") || { echo "$said"; return 1; }
@@ -55,6 +68,7 @@ run_case "a program outside of the tree builds with find_package" build_examples
 if start_server --listening-ip=127.0.0.1 --listening-ip=127.0.0.2 --no-tls --no-dtls --user=u:p --realm=r.example > "$WORK/start.log" 2>&1; then
   run_case "the call that waits" waits_for_an_answer
   run_case "what goes wrong is a value" tells_what_went_wrong
+  run_case "a process without descriptors is told so" does_without_descriptors
   run_case "questions on the caller's own event loop" works_on_a_foreign_loop
   run_case "the server stops cleanly" stop_server
 else

@@ -1,10 +1,14 @@
 // What programs ask of the library, and what they are told.
 #include "embed/convert.h"
 
+#include <cerrno>
+
 #include <gtest/gtest.h>
 
 namespace turnpike::embed {
 namespace {
+
+using discovery::Status;
 
 discovery::NatOptions asking(const std::string& server) {
   discovery::NatOptions options;
@@ -59,6 +63,50 @@ TEST(NatReport, TellsWhatWasLearnedOfFilteringAndWhyNotMore) {
   EXPECT_EQ(nat.mapping, discovery::Behavior::endpoint_independent);
   EXPECT_EQ(nat.filtering, discovery::Behavior::address_dependent);
   EXPECT_EQ(nat.notes, report.result.notes);
+}
+
+Status status_with(int error) {
+  client::DiscoveryReport report;
+  report.verdict = client::DiscoveryVerdict::not_allowed;
+  report.problem = net::SysError{error, "bind"};
+  client::NatReport nat;
+  nat.problem = report.problem;
+  EXPECT_EQ(from_report(nat).status, from_report(report).status);
+  EXPECT_FALSE(from_report(nat).message.empty());
+  return from_report(report).status;
+}
+
+TEST(Convert, TellsWhatTheSystemLacksFromWhatItForbids) {
+  for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS}) {
+    EXPECT_EQ(status_with(error), Status::out_of_resources);
+  }
+  EXPECT_EQ(status_with(EADDRINUSE), Status::port_in_use);
+  EXPECT_EQ(status_with(EACCES), Status::not_allowed);
+  EXPECT_EQ(status_with(EADDRNOTAVAIL), Status::not_allowed);
+}
+
+TEST(Convert, SaysHowSureResultsAre) {
+  client::NatReport report;
+  report.result.presence = client::NatPresence::translated;
+  report.result.filtering = client::NatBehavior::address_dependent;
+  report.result.lifetime = client::LifetimeRange{seconds(25), seconds(30), true};
+  EXPECT_FALSE(from_report(report).filtering_proven);
+  EXPECT_TRUE(from_report(report).lifetime_compared);
+  report.result.filtering_proven = true;
+  report.result.lifetime->compared = false;
+  EXPECT_TRUE(from_report(report).filtering_proven);
+  EXPECT_FALSE(from_report(report).lifetime_compared);
+}
+
+TEST(Convert, CallsNothingBlockedWhereNoServerAnswers) {
+  client::NatReport report;
+  report.result.presence = client::NatPresence::blocked;
+  EXPECT_EQ(from_report(report).status, Status::servers_unreachable);
+  EXPECT_EQ(from_report(report).name, "unknown");
+  EXPECT_EQ(from_report(report).message, "no server answered");
+  report.tcp_answers = true;
+  EXPECT_EQ(from_report(report).status, Status::udp_blocked);
+  EXPECT_EQ(from_report(report).name, "UDP blocked");
 }
 
 }  // namespace
