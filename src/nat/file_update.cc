@@ -71,10 +71,24 @@ Result<void, std::string> put(const std::string& path, std::string_view text,
   }
   if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0) return fail("can't be completed");
   if (::rename(fresh.c_str(), path.c_str()) != 0) return fail("can't take the old one's place");
+  // So that the name, too, outlives a power cut. What can't be read can't be made to, and is there.
+  const std::string folder = fs::path(path).parent_path().string();
+  const net::Fd directory(
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory) static_cast<void>(::fsync(directory.get()));
   return {};
 }
 
 }  // namespace
+
+Result<void, std::string> write_new(const std::string& path, std::string_view text) {
+  return put(path, text, nullptr);
+}
+
+std::string text_of(const std::string& path) {
+  const auto text = read(path);
+  return text ? text->value_or(std::string()) : std::string();
+}
 
 Result<bool, std::string> update_file(
     const std::string& path, Missing missing,
@@ -91,7 +105,8 @@ Result<bool, std::string> update_file(
 
   struct stat like {};
   const bool exists = old->has_value() && ::stat(target.c_str(), &like) == 0;
-  if (exists) {
+  // What the user wrote is not to be lost to the second change.
+  if (exists && !fs::exists(target + ".bak", error)) {
     if (auto kept = put(target + ".bak", **old, &like); !kept) return unexpected(kept.error());
   }
   if (auto written = put(target, *text, exists ? &like : nullptr); !written) {

@@ -1,5 +1,7 @@
 #include "nat/publisher.h"
 
+#include <unistd.h>
+
 #include "nat/file_update.h"
 #include "nat/hook.h"
 
@@ -13,18 +15,34 @@ Result<Publisher::Outcome, std::string> Publisher::publish(const PublishedAddres
   }
   bool changed = true;
   if (!settings_.file.empty()) {
-    const Missing missing = can_create(settings_.form) ? Missing::is_empty : Missing::is_error;
-    const auto updated = update_file(settings_.file, missing, [&](const std::string& text) {
-      return fill_in(settings_.form, text, address);
-    });
-    if (!updated) return unexpected(updated.error());
+    const auto written = write(address);
+    if (!written) return unexpected(written.error());
     // A file that says it already was published by somebody, us before a restart for example.
-    changed = *updated || last_.has_value();
+    changed = *written || last_.has_value();
   }
   last_ = address;
   if (!changed) return Outcome::unchanged;
   if (!settings_.hook.empty()) run(address);
   return Outcome::published;
+}
+
+// True: the hook has to run, for this change or for one before that was never told.
+Result<bool, std::string> Publisher::write(const PublishedAddress& address) {
+  const Missing missing = can_create(settings_.form) ? Missing::is_empty : Missing::is_error;
+  bool pending = false;
+  const auto edit = [&](const std::string& text) -> Result<std::string, std::string> {
+    auto filled = fill_in(settings_.form, text, address);
+    if (!filled || settings_.hook.empty()) return filled;
+    const std::string note = format_answer(address, AnswerFormat::both) + '\n';
+    pending = text_of(pending_path()) == note;
+    if (pending || *filled == text) return filled;
+    if (const auto noted = write_new(pending_path(), note); !noted)
+      return unexpected(noted.error());
+    return filled;
+  };
+  const auto updated = update_file(settings_.file, missing, edit);
+  if (!updated) return unexpected(updated.error());
+  return *updated || pending;
 }
 
 void Publisher::run(const PublishedAddress& address) {
@@ -43,6 +61,7 @@ void Publisher::run(const PublishedAddress& address) {
   } else if (*code != 0) {
     hook_problem_ = "ended with exit code " + std::to_string(*code);
   }
+  if (!settings_.file.empty()) ::unlink(pending_path().c_str());
 }
 
 }  // namespace turnpike::nat

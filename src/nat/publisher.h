@@ -24,7 +24,9 @@ class Publisher {
   enum class Outcome : uint8_t { unchanged, published };
 
   // Does nothing when the address is the last one. The first one counts as a change unless the file
-  // says the same already. The hook runs when the file is in place; an error (a sentence) of the
+  // says the same already. The hook runs when the file is in place; until it has ended the address
+  // stands in FILE.hook, so that a process that was killed in between is made up for by the next
+  // one. (One that is killed while the hook runs makes it run twice.) An error (a sentence) of the
   // file leaves the address unpublished, so that the next call tries again.
   Result<Outcome, std::string> publish(const PublishedAddress& address);
 
@@ -33,7 +35,9 @@ class Publisher {
   [[nodiscard]] const std::string& hook_problem() const { return hook_problem_; }
 
  private:
+  Result<bool, std::string> write(const PublishedAddress& address);
   void run(const PublishedAddress& address);
+  [[nodiscard]] std::string pending_path() const { return settings_.file + ".hook"; }
 
   PublisherSettings settings_;
   std::optional<PublishedAddress> last_;

@@ -49,6 +49,14 @@ TEST_F(FileUpdate, WritesAndKeepsTheOldTextBeside) {
   EXPECT_EQ(files(), 2u);
 }
 
+TEST_F(FileUpdate, KeepsTheTextFromBeforeTheFirstChange) {
+  put("a");
+  ASSERT_TRUE(update_file(path_, Missing::is_error, add_x));
+  ASSERT_TRUE(update_file(path_, Missing::is_error, add_x));
+  EXPECT_EQ(text_of(path_), "axx");
+  EXPECT_EQ(text_of(path_.string() + ".bak"), "a");
+}
+
 TEST_F(FileUpdate, WritesNothingWhenNothingChanges) {
   put("a");
   const auto before = fs::last_write_time(path_);

@@ -54,6 +54,27 @@ TEST_F(PublisherTest, DoesNotCallItAChangeWhenTheFileSaysItAlready) {
   EXPECT_EQ(hooks(), "1000 2000 ");
 }
 
+TEST_F(PublisherTest, MakesUpForAHookThatACrashPrevented) {
+  const fs::path pending = settings_.file + ".hook";
+  PublisherSettings killed = settings_;
+  killed.hook = "cp " + pending.string() + " " + (folder_ / "left").string();
+  Publisher(killed).publish(kFirst).value();
+  EXPECT_FALSE(fs::exists(pending));
+  // As it was before that hook had ended.
+  fs::copy_file(folder_ / "left", pending);
+  EXPECT_EQ(Publisher(settings_).publish(kFirst), Outcome::published);
+  EXPECT_EQ(Publisher(settings_).publish(kFirst), Outcome::unchanged);
+  EXPECT_EQ(hooks(), "1000 ");
+}
+
+TEST_F(PublisherTest, PassesOverACrashFromBeforeTheFileWasWritten) {
+  Publisher(settings_).publish(kFirst).value();
+  std::ofstream(settings_.file + ".hook") << "203.0.113.1:2000\n";
+  EXPECT_EQ(Publisher(settings_).publish(kFirst), Outcome::unchanged);
+  EXPECT_EQ(Publisher(settings_).publish(kSecond), Outcome::published);
+  EXPECT_EQ(hooks(), "1000 2000 ");
+}
+
 TEST_F(PublisherTest, TriesAgainWhenTheFileCouldNotBeWritten) {
   std::ofstream(settings_.file) << "broken";
   Publisher publisher(settings_);
