@@ -101,8 +101,8 @@ void Overrides::apply(nat::PublishedAddress& address) const {
 Result<Overrides, std::string> overrides_from_environment() {
   const std::string ip = environment("SERVER_IP");
   const std::string port = environment("SERVER_PUBLIC_PORT");
-  // Scripts in the field write AUTO_DETECT for "fill this in".
   Overrides overrides;
+  // Scripts in the field write AUTO_DETECT for "fill this in".
   if (!ip.empty() && ip != "AUTO_DETECT") {
     if (!nat::is_plain_host(ip)) {
       return unexpected("SERVER_IP in the environment is no address: " + ip);

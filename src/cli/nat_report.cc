@@ -54,12 +54,24 @@ std::string lifetime_text(const client::LifetimeRange& range) {
   return text;
 }
 
-std::string_view advice_for(const NatReport& report) {
+std::string_view advice_for(const NatReport& report, const NatProbeOptions& options) {
   if (report.no_server_address) return "Does name resolution work? Name a server by its address.";
   if (report.result.presence == NatPresence::blocked && !report.tcp_answers) {
     return "Is there a way to the Internet, and do the servers run? Name others with --server.";
   }
-  return client::advice(report.result.nat_class());
+  const NatClass nat = report.result.nat_class();
+  const bool filtering_alone = nat == NatClass::cone || nat == NatClass::untranslated;
+  if (filtering_alone && over_tcp(options)) {
+    return options.credentials.username.empty()
+               ? "Filtering over TCP takes a server that connects back (tcp-connect-back): give "
+                 "--user and --password of one."
+               : "Filtering over TCP takes a server with two addresses that connects back "
+                 "(tcp-connect-back) and knows the user: name one with --server.";
+  }
+  if (filtering_alone && report.result.other) {
+    return "Filtering could not be told; the notes say why.";
+  }
+  return client::advice(nat);
 }
 
 std::string json_bool(const std::optional<bool>& value) {
@@ -105,7 +117,7 @@ std::string nat_text(const NatReport& report, const NatProbeOptions& options) {
     if (result.other) line("its other address:", endpoint_text(result.other));
   }
   for (const std::string& note : result.notes) line("note:", note);
-  return out + std::string(advice_for(report)) + '\n';
+  return out + std::string(advice_for(report, options)) + '\n';
 }
 
 std::string nat_json(const NatReport& report, const NatProbeOptions& options) {
@@ -171,7 +183,7 @@ std::string nat_json(const NatReport& report, const NatProbeOptions& options) {
       json_endpoint(result.mapped), json_bool(result.port_preserved), json_bool(result.hairpin),
       json_bool(result.fragments_out), json_bool(result.fragments_in), result.rewritten,
       json_lifetime(result.lifetime), result.loss, json_endpoint(result.server),
-      json_endpoint(result.other), notes, json_string(advice_for(report)));
+      json_endpoint(result.other), notes, json_string(advice_for(report, options)));
 }
 
 }  // namespace turnpike::cli
