@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """`turnpike nat` behind every kind of NAT: the name that it gives is the one that the rules of the bed say."""
 
+import concurrent.futures
 import os
 import sys
 import threading
@@ -8,13 +9,14 @@ import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bed  # noqa: E402
 from bed import Bed, Nat  # noqa: E402
-from far_side import FarSide, nat, turnpike  # noqa: E402
+from far_side import FarSide, discover, nat, run_tool, run_with_names, servers, turnpike  # noqa: E402
 from harness import case, equal, main, shortened, true  # noqa: E402
 
 WORDS = {"ei": "endpoint-independent", "ad": "address-dependent", "apd": "address and port-dependent"}
 CONES = {"ei": ("full cone", 1), "ad": ("restricted cone", 2), "apd": ("port restricted cone", 3)}
 FIREWALLS = {"ei": ("open Internet", 0), "ad": ("firewall", None), "apd": ("symmetric UDP firewall", None)}
 RUNS = 2
+AT_A_TIME = 4
 
 
 def truth(the_nat):
@@ -38,10 +40,15 @@ def check(found, wanted, unknown_allowed=False):
     return False
 
 
-def runs_on(the_bed, wanted, runs, seconds, loss=False, **options):
+def several(the_bed, runs, *arguments, **options):
+    """So many tests, some at a time: most of one is waiting."""
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        return list(pool.map(lambda _: nat(the_bed, *arguments, **options), range(runs)))
+
+
+def runs_on(the_bed, wanted, runs, seconds, *arguments, loss=False, **options):
     unknown = 0
-    for _ in range(runs):
-        outcome = nat(the_bed, **options)
+    for outcome in several(the_bed, runs, *arguments, **options):
         unknown += check(outcome.json(), wanted, unknown_allowed=loss)
         true(outcome.took <= seconds, "took %.1f s" % outcome.took)
     true(unknown <= max(1, runs // 20), "%d of %d runs could not tell" % (unknown, runs))
@@ -72,9 +79,9 @@ declare("symmetric, 30 % loss each way", Nat("apd", "apd", loss=30), 40)
 def _():
     with Bed(Nat("ei", "ei", block_udp=True)) as the_bed:
         FarSide(the_bed).coturn(*bed.PAIR)
-        outcome = nat(the_bed)
-        equal((outcome.code, outcome.json()["class"]), (3, "UDP blocked"))
-        true(outcome.took <= 10, "took %.1f s" % outcome.took)
+        for outcome in several(the_bed, RUNS):
+            equal((outcome.code, outcome.json()["class"]), (3, "UDP blocked"))
+            true(outcome.took <= 10, "took %.1f s" % outcome.took)
         outcome = nat(the_bed, hosts=(bed.BLACK_HOLE,))
         equal((outcome.code, outcome.json()["class"]), (4, "unreachable"))
 
@@ -84,20 +91,91 @@ def _():
     home = Nat("ei", "apd", preserve=True, forward=(25565, "192.168.77.100"))
     with Bed(home, double=Nat("ei", "ei")) as the_bed:
         FarSide(the_bed).coturn(*bed.PAIR)
+        runs_on(the_bed, {"class": "port restricted cone", "level": 3}, RUNS, 10)
         for _ in range(RUNS):
-            check(nat(the_bed).json(), {"class": "port restricted cone", "level": 3})
-        check(nat(the_bed, "--port", "25565").json(), {"class": "full cone", "level": 1})
+            check(nat(the_bed, "--port", "25565").json(), {"class": "full cone", "level": 1})
 
 
 @case("hairpinning, port preservation and fragments are what the bed does")
 def _():
-    with Bed(Nat("ei", "apd", hairpin=True)) as the_bed:
-        FarSide(the_bed).coturn(*bed.PAIR)
-        check(nat(the_bed).json(), {"port_preserved": False, "fragments_out": True, "fragments_in": True})
+    for filtering in ("apd", "ad"):
+        with Bed(Nat("ei", filtering, hairpin=True)) as the_bed:
+            FarSide(the_bed).coturn(*bed.PAIR)
+            runs_on(the_bed, {"port_preserved": False, "fragments_out": True, "fragments_in": True, "hairpin": True},
+                    RUNS, 10)
     for preserve in (True, False):
         with Bed(Nat("ei", "ei", preserve=preserve, hairpin=not preserve)) as the_bed:
             FarSide(the_bed).coturn(*bed.PAIR)
-            check(nat(the_bed).json(), {"port_preserved": preserve, "hairpin": not preserve})
+            runs_on(the_bed, {"port_preserved": preserve, "hairpin": not preserve}, RUNS, 10)
+
+
+@case("a port that has spoken to the server lately is not taken for an open one")
+def _():
+    for the_nat in (Nat("ei", "apd"), Nat("ei", "ad"), Nat("ei", "ei"), Nat(None, "apd"), Nat(None, "ad")):
+        wanted = truth(the_nat)
+        with Bed(the_nat) as the_bed:
+            FarSide(the_bed).coturn(*bed.PAIR)
+            for port, hosts in (("5062", (bed.PAIR[0],)), ("5063", bed.PAIR)):
+                equal(discover(the_bed, "--port", port, hosts=hosts).code, 0)
+                found = nat(the_bed, "--port", port).json()
+                again = nat(the_bed, "--port", port).json()
+                for one in (found, again):
+                    if the_nat.filtering == "ad" and one["filtering"] == "unknown":
+                        true(any("lately" in text for text in one["notes"]), "it says why")
+                    else:
+                        check(one, wanted)
+            # A port that nobody has used.
+            check(nat(the_bed, "--port", "5064").json(), wanted)
+
+
+@case("a path that drops fragments is told, and a server that knows no PADDING is not blamed on it")
+def _():
+    for device, expected in (("lan", (False, None)), ("wan", (True, False))):
+        with Bed(Nat("ei", "ei")) as the_bed:
+            FarSide(the_bed).coturn(*bed.PAIR)
+            # Conntrack puts fragments together: before it.
+            the_bed.nft("g0", """table ip fragments { chain pieces { type filter hook prerouting priority -450;
+                iifname "%s" ip frag-off & 0x3fff != 0 drop
+                } }""" % device)
+            found = nat(the_bed).json()
+            equal((found["fragments_out"], found["fragments_in"]), expected, device)
+    with Bed(Nat("ei", "ei")) as the_bed:
+        FarSide(the_bed).stund()
+        found = nat(the_bed).json()
+        equal((found["fragments_out"], found["fragments_in"]), (True, None))
+
+
+@case("a name that nobody resolves does not hold up a test of other servers")
+def _():
+    with Bed(Nat("ei", "apd")) as the_bed:
+        FarSide(the_bed).coturn(*bed.PAIR)
+        outcome = run_with_names(the_bed, bed.BLACK_HOLE, "nat", *servers(*bed.PAIR, "dead.lab"), "--json",
+                                 "--no-hairpin", "--no-fragments")
+        check(outcome.json(), {"class": "port restricted cone"})
+        true(any("dead.lab" in text for text in outcome.json()["notes"]), "the name is told")
+        true(outcome.took < 8, "took %.1f s" % outcome.took)
+
+
+@case("a report for people, with what to do about it")
+def _():
+    for the_nat, first, advice in ((Nat("ei", "ei"), "NAT1, full cone", "Go:"),
+                                   (Nat("ei", "apd"), "NAT3, port restricted cone", "forward the port"),
+                                   (Nat("apd", "apd"), "NAT4, symmetric", "TURN relay or a tunnel"),
+                                   (Nat(None, "ei"), "NAT0, open Internet", "nothing is needed"),
+                                   (Nat(None, "apd"), "symmetric UDP firewall", "Open the port")):
+        with Bed(the_nat) as the_bed:
+            FarSide(the_bed).coturn(*bed.PAIR)
+            lines = run_tool(the_bed, "nat", *servers(bed.PAIR[0])).output.splitlines()
+            equal(lines[0].split(None, 1), ["UDP:", first])
+            true(advice in lines[-1], lines[-1])
+            told = dict(line.split(":", 1) for line in lines[1:-1])
+            equal(told["mapping"].strip(), truth(the_nat)["mapping"])
+            true(told["filtering"].strip().startswith(truth(the_nat)["filtering"]), told["filtering"])
+            for key in ("local", "public", "fragments out", "loss", "ALG", "server"):
+                true(key in told, key)
+    with Bed(Nat("ei", "apd")) as the_bed:
+        FarSide(the_bed).coturn(*bed.PAIR)
+        true("--user" in run_tool(the_bed, "nat", *servers(bed.PAIR[0]), "--tcp").output.splitlines()[-1], "over TCP")
 
 
 @case("an application-level gateway that rewrites answers is told, and does not mislead")
@@ -108,17 +186,18 @@ def _():
             found = nat(the_bed, "--port", port).json()
             check(found, {"class": "restricted cone", "alg": True})
             equal(found["public"]["ip"], "203.0.113.1")
+        runs_on(the_bed, {"class": "restricted cone", "alg": True}, RUNS, 10)
     with Bed(Nat("ei", "ad")) as the_bed:
         FarSide(the_bed).coturn(*bed.PAIR)
         equal(nat(the_bed).json()["alg"], False)
 
 
 def during(the_bed, after, fault):
-    """Runs the test, and the fault so many seconds into it."""
+    """Runs some tests, and the fault so many seconds into them."""
     timer = threading.Timer(after, fault)
     timer.start()
     try:
-        return nat(the_bed).json()
+        return [outcome.json() for outcome in several(the_bed, min(RUNS, AT_A_TIME))]
     finally:
         timer.join()
 
@@ -127,17 +206,20 @@ def during(the_bed, after, fault):
 def _():
     with Bed(Nat("ei", "apd")) as the_bed:
         FarSide(the_bed).coturn(*bed.PAIR)
-        for after in (0.3, 0.9):
-            check(during(the_bed, after, the_bed.flush), {"class": "port restricted cone"})
+        for run in range(0, RUNS, 2):
+            for found in during(the_bed, 0.3 + 0.15 * (run % 8), the_bed.flush):
+                check(found, {"class": "port restricted cone"})
 
 
 @case("a new public address during the test is noticed")
 def _():
     with Bed(Nat("ei", "ad")) as the_bed:
         FarSide(the_bed).coturn(*bed.PAIR)
-        found = during(the_bed, 0.6, the_bed.new_ip)
-        check(found, {"class": "restricted cone"})
-        equal(found["public"]["ip"], "203.0.113.5")
+        for run in range(max(1, RUNS // AT_A_TIME)):
+            ip = "203.0.113.%d" % (5 + run)
+            for found in during(the_bed, 0.6, lambda: the_bed.new_ip(ip)):
+                check(found, {"class": "restricted cone"})
+                equal(found["public"]["ip"], ip)
 
 
 @case("servers of one address leave filtering unknown")
@@ -160,7 +242,7 @@ def _():
     for the_nat in (Nat("ei", "ei"), Nat("ei", "ad"), Nat("ei", "apd"), Nat("apd", "apd"), Nat(None, "ei")):
         with Bed(the_nat) as the_bed:
             FarSide(the_bed).stund()
-            check(nat(the_bed).json(), {key: truth(the_nat)[key] for key in ("class", "level")})
+            runs_on(the_bed, {key: truth(the_nat)[key] for key in ("class", "level")}, RUNS, 10)
 
 
 @case("the mapping over TCP")
@@ -168,15 +250,15 @@ def _():
     for mapping, name in WORDS.items():
         with Bed(Nat(mapping, "apd")) as the_bed:
             FarSide(the_bed).coturn(*bed.PAIR)
-            check(nat(the_bed, "--tcp").json(), {"transport": "tcp", "mapping": name, "filtering": "unknown"})
+            runs_on(the_bed, {"transport": "tcp", "mapping": name, "filtering": "unknown"}, RUNS, 10, "--tcp")
 
 
 @case("a firewall over IPv6")
 def _():
     with Bed(Nat("ei", "ei")) as the_bed:
         FarSide(the_bed).coturn(*bed.V6_PAIR)
-        check(nat(the_bed, "--ipv6", hosts=("[%s]" % bed.V6_PAIR[0],)).json(),
-              {"class": "symmetric UDP firewall", "translated": False})
+        runs_on(the_bed, {"class": "symmetric UDP firewall", "translated": False}, RUNS, 10, "--ipv6",
+                hosts=("[%s]" % bed.V6_PAIR[0],))
 
 
 @case("the lifetime of a mapping")
