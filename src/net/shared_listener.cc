@@ -37,7 +37,7 @@ bool is_number(std::string_view text) {
 }
 
 // "0100007F": the words of an address as they lie in memory, each printed as a number.
-std::optional<Ip> parse_address(std::string_view text) {
+std::optional<Ip> parse_table_address(std::string_view text) {
   constexpr size_t kDigits = 8;
   std::vector<uint8_t> bytes;
   for (; text.size() >= kDigits; text.remove_prefix(kDigits)) {
@@ -78,7 +78,7 @@ void find_listeners(const std::string& path, const Endpoint& where, std::vector<
     if (!columns || state != "0A" || colon == std::string::npos) continue;
     uint16_t found = 0;
     std::from_chars(local.data() + colon + 1, local.data() + local.size(), found, 16);
-    const auto ip = parse_address(std::string_view(local).substr(0, colon));
+    const auto ip = parse_table_address(std::string_view(local).substr(0, colon));
     if (found == where.port && ip && in_the_way(*ip, where.ip)) out.push_back({*ip, user, inode});
   }
 }

@@ -77,10 +77,10 @@ TEST(Resolver, AnswersAddressesLaterAndNotFromWithin) {
   EventLoop loop;
   Resolver resolver(loop);
   std::vector<Ip> found;
-  resolver.resolve("203.0.113.1", [&found](const Resolver::Addresses& addresses) {
+  resolver.resolve("203.0.113.1", std::nullopt, [&found](const Resolver::Addresses& addresses) {
     found = addresses.value_or(std::vector<Ip>());
   });
-  resolver.resolve("2001:db8::1", [&found](const Resolver::Addresses& addresses) {
+  resolver.resolve("2001:db8::1", std::nullopt, [&found](const Resolver::Addresses& addresses) {
     found.push_back(addresses->front());
   });
   EXPECT_TRUE(found.empty());
@@ -93,7 +93,7 @@ TEST(Resolver, ReadsTheHostsFile) {
   EventLoop loop;
   Resolver resolver(loop);
   std::optional<bool> loopback;
-  resolver.resolve("localhost", [&loopback](const Resolver::Addresses& addresses) {
+  resolver.resolve("localhost", std::nullopt, [&loopback](const Resolver::Addresses& addresses) {
     loopback = addresses && addresses->front().is_loopback();
   });
   EXPECT_FALSE(loopback);
@@ -107,7 +107,8 @@ TEST(Resolver, DoesNotCallBackAfterItsEnd) {
   {
     Resolver resolver(loop);
     for (const char* name : {"localhost", "203.0.113.1", "a-name.invalid"}) {
-      resolver.resolve(name, [&called](const Resolver::Addresses&) { called = true; });
+      resolver.resolve(name, std::nullopt,
+                       [&called](const Resolver::Addresses&) { called = true; });
     }
   }
   for (int i = 0; i < 5; ++i) loop.run_turn(Duration::zero());
@@ -118,7 +119,7 @@ TEST(Resolver, ACallbackMayEndIt) {
   EventLoop loop;
   auto resolver = std::make_unique<Resolver>(loop);
   bool called = false;
-  resolver->resolve("localhost", [&](const Resolver::Addresses&) {
+  resolver->resolve("localhost", std::nullopt, [&](const Resolver::Addresses&) {
     bool& outside = called;
     resolver.reset();
     outside = true;
