@@ -83,7 +83,8 @@ std::string rate_text(uint64_t bytes_per_s) {
   const auto bits = multiplied(bytes_per_s, 8);
   if (bytes_per_s == 0 || !bits) return std::to_string(bytes_per_s);
   for (const auto& [factor, letter] :
-       {std::pair(1'000'000'000ULL, "G"), std::pair(1'000'000ULL, "M"), std::pair(1'000ULL, "k")}) {
+       {std::pair(1'000'000'000ULL, "G"), std::pair(1'000'000ULL, "M"), std::pair(1'000ULL, "k"),
+        std::pair(1ULL, "")}) {
     if (*bits % factor == 0) return std::to_string(*bits / factor) + letter + "bit";
   }
   return std::to_string(bytes_per_s);

@@ -23,8 +23,8 @@ std::optional<uint64_t> parse_number(std::string_view text);
 // bits per second instead: "3000000", "3M", "24Mbit". Not "bps": coturn's max-bps counts bytes.
 std::optional<uint64_t> parse_rate(std::string_view text);
 
-// The same rate so that nobody can take bytes for bits: "24Mbit", or plain bytes where it is no
-// round number. parse_rate() reads it back.
+// The same rate so that nobody can take bytes for bits: "24Mbit", "616bit", and plain bytes only
+// where the bits are too many to count. parse_rate() reads it back.
 std::string rate_text(uint64_t bytes_per_s);
 // For people: "24Mbit a second, 3000000 bytes a second".
 std::string rate_in_words(uint64_t bytes_per_s);

@@ -49,7 +49,8 @@ TEST(RateText, CannotBeTakenForAnotherUnitAndReadsBack) {
   EXPECT_EQ(rate_text(3'000'000), "24Mbit");
   EXPECT_EQ(rate_text(125), "1kbit");
   EXPECT_EQ(rate_text(2'000'000'000), "16Gbit");
-  EXPECT_EQ(rate_text(1'000'001), "1000001");
+  EXPECT_EQ(rate_text(1'000'001), "8000008bit");
+  EXPECT_EQ(rate_text(77), "616bit");
   EXPECT_EQ(rate_text(0), "0");
   for (const uint64_t rate :
        {uint64_t{1}, uint64_t{125}, uint64_t{64'000}, uint64_t{1'000'001}, UINT64_MAX}) {
