@@ -113,11 +113,12 @@ start of a line and after white space; anywhere else it belongs to the value. A 
 quotes is taken as it stands between them.
 
 Rates (`max-bps`, `bps-capacity`) are bytes per second, as in coturn: `3000000` and `3M` are the
-same, and `24Mbit` is that rate in bits, which is how a rate is printed. A burst of 200 ms passes;
-what is over the rate is dropped, also for clients over TCP and TLS. Sessions that together want
-more than `bps-capacity` get the same each. `turnpike user limit` sets `max-bps` and the quotas of
-one user or of a realm in the database (coturn's table `turn_realm_option`); they count instead of
-those of the file. A rate that changes, there or here, counts for sessions that run as well.
+same, and `24Mbit` is that rate in bits, which is how a rate is printed. A burst of 200 ms passes,
+and a datagram that is larger still, for which what comes next has to wait; what is over the rate
+is dropped, also for clients over TCP and TLS. Sessions that together want more than
+`bps-capacity` get the same each. `turnpike user limit` sets `max-bps` and the quotas of one user
+or of a realm in the database (coturn's table `turn_realm_option`); they count instead of those of
+the file. A rate that changes, there or here, counts for sessions that run as well.
 
 ## Users
 

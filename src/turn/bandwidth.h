@@ -4,6 +4,9 @@
 // workers borrow in credits. So that many who want more than there is get the same each, workers
 // tell every 50 ms how much their sessions wanted, and are told how much one session may have: the
 // level at which what there is has been used up. Who wants less than the level gets all of it.
+//
+// A datagram can't be cut, and may be larger than all that may be saved up. So it passes where
+// anything is left, and what was missing is owed.
 #pragma once
 
 #include <algorithm>
@@ -22,10 +25,12 @@
 
 namespace turnpike::turn {
 
-// What may be saved up: 200 ms, but never less than one full datagram.
+// Whoever may save anything up may save up one datagram of the usual size.
+constexpr uint64_t kDatagramSaved = 2048;
+
+// What may be saved up: 200 ms.
 constexpr uint64_t rate_burst(uint64_t bytes_per_s) {
-  constexpr uint64_t kDatagram = 2048;
-  return std::max(bytes_per_s / 5, kDatagram);
+  return std::max(bytes_per_s / 5, kDatagramSaved);
 }
 
 constexpr Duration kCapacityPeriod = milliseconds(50);
@@ -49,8 +54,8 @@ class Demand {
   void merge(const Demand& other);
   void clear() { classes_ = {}; }
 
-  // How much each may have so that all together have no more than `supply`; kNoLevel when that is
-  // enough for everybody.
+  // How much each may have so that all together have no more than `supply`, or one byte where even
+  // that is too much; kNoLevel when there is enough for everybody.
   [[nodiscard]] uint64_t level(uint64_t supply) const;
   // What they take when each has no more than `level`.
   [[nodiscard]] uint64_t below(uint64_t level) const;
@@ -93,6 +98,8 @@ class CapacityPool {
   // As much of `wanted` as there is.
   uint64_t borrow(uint64_t wanted, Instant now);
   void give_back(uint64_t unused);
+  // What was used beyond what had been lent.
+  void charge(uint64_t owed, Instant now);
 
   // `demand` is what the worker's sessions wanted in the period `of`; the answer is for `now`.
   uint64_t report(uint32_t worker, uint64_t of, const Demand& demand, uint64_t now);
@@ -103,10 +110,15 @@ class CapacityPool {
     Demand demand;
   };
 
+  uint64_t supply_for(uint64_t period);
+
   std::atomic<uint64_t> rate_;
   std::mutex mutex_;
   TokenBucket bucket_;           // Guarded by mutex_.
   std::vector<Report> reports_;  // Guarded by mutex_; index: worker.
+  // What may be used in the period that began last; the same for each worker. Guarded by mutex_.
+  uint64_t supply_ = 0;
+  uint64_t supplied_ = 0;  // That period.
 };
 
 // One session's part in one direction.
@@ -131,8 +143,9 @@ class CapacityCredit {
   void spend(CapacityShare& share, uint64_t size);
 
  private:
-  void begin_period(uint64_t period);
+  void begin_period(uint64_t period, Instant now);
   void enter_period(CapacityShare& share, Instant now);
+  void earn(CapacityShare& share, uint64_t periods) const;
   void note_demand(CapacityShare& share, uint64_t size);
   void borrow(uint64_t wanted, Instant now);
 
@@ -142,7 +155,7 @@ class CapacityCredit {
   Demand demand_;
   uint64_t level_ = kNoLevel;
   uint64_t expected_ = 0;  // What the sessions here will take in a period.
-  uint64_t credit_ = 0;
+  int64_t credit_ = 0;     // Below zero after a datagram that was larger.
   Instant ask_again_{};
 };
 

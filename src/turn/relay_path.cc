@@ -90,7 +90,7 @@ bool has_bandwidth(DirectionLimits* session, CapacityCredit& server, size_t size
     counters.drop_packet_rate.add();
     return false;
   }
-  if (session->bytes && !session->bytes->take(size, now)) {
+  if (session->bytes && !session->bytes->take_or_owe(size, now)) {
     counters.drop_session_rate.add();
     return false;
   }

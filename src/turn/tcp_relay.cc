@@ -278,9 +278,7 @@ void Server::on_relayed(const Now& now, ConnectionRef ref, StreamDirection direc
       connection == nullptr ? nullptr : core_.allocations.find(connection->relay);
   if (allocation == nullptr) return;
   if (DirectionLimits* limits = limits_of(*allocation, direction)) {
-    if (limits->bytes) {
-      limits->bytes->take(std::min<uint64_t>(read, limits->bytes->available(now.mono)), now.mono);
-    }
+    if (limits->bytes) limits->bytes->charge(read, now.mono);
     CapacityCredit& credit = credit_of(core_, direction);
     if (credit.is_limited()) credit.spend(limits->share, read);
   }

@@ -237,16 +237,21 @@ def refused(server):
 @case("max-bps slows a connection down and loses nothing")
 @both
 def slowed(_, tls):
-    with Server(*OPTIONS, "--max-bps=200000") as server, control(server, tls) as client, Listener() as service:
+    with Server(*OPTIONS, "--max-bps=200000") as server, control(server, tls) as client:
         client.relayed_tcp()
-        with client.bound(client.connection_id(*service.address)) as data, service.accept() as far:
-            began = time.monotonic()
-            sender = threading.Thread(target=far.sendall, args=(PATTERN[:400000],))
-            sender.start()
-            equal(data.read_exactly(400000, 60) == PATTERN[:400000], True, "the bytes")
-            sender.join(10)
-            # 400 kB at 200 kB/s, less what may be saved up.
-            true(time.monotonic() - began > 1.2, "it took %.1f s" % (time.monotonic() - began))
+        times = []
+        # A busy machine makes it longer, and nothing makes it shorter.
+        while len(times) < 5 and not (times and min(times) < 1.05 * 1.8):
+            with joined(client) as (data, far):
+                time.sleep(0.25)  # So that as much is saved up as may be.
+                began = time.monotonic()
+                sender = threading.Thread(target=far.sendall, args=(PATTERN[:400000],))
+                sender.start()
+                equal(data.read_exactly(400000, 60) == PATTERN[:400000], True, "the bytes")
+                times.append(time.monotonic() - began)
+                sender.join(10)
+        print("400 kB at 200 kB/s, less what was saved up: %s s" % ["%.2f" % one for one in times])
+        true(0.95 * 1.8 < min(times) < 1.05 * 1.8, "it took %s s" % times)
 
 
 @case("a ConnectionBind that is refused leaves a connection that can try again")

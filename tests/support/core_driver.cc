@@ -84,14 +84,17 @@ CoreDriver::CoreDriver(Options options)
   auth::NonceKey nonce_key{};
   nonce_key.fill(0x42);
   turn::RelayPorts& relays = options.relays != nullptr ? *options.relays : ports;
-  server = std::make_unique<turn::Server>(snapshot(),
-                                          turn::Services{.ports = relays,
-                                                         .directory = directory,
-                                                         .quota = quota,
-                                                         .random = random,
-                                                         .worker = options.worker,
-                                                         .workers = options.workers},
-                                          nonce_key, now.mono);
+  server = std::make_unique<turn::Server>(
+      snapshot(),
+      turn::Services{.ports = relays,
+                     .directory = directory,
+                     .quota = quota,
+                     .random = random,
+                     .worker = options.worker,
+                     .capacity_from_clients = options.capacity_from_clients,
+                     .capacity_to_clients = options.capacity_to_clients,
+                     .workers = options.workers},
+      nonce_key, now.mono);
   publish_users();
 }
 

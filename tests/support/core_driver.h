@@ -61,6 +61,8 @@ class CoreDriver {
     auth::QuotaLedger* quota = nullptr;
     // Real sockets, which outlive the driver; without them its ports are made up.
     turn::RelayPorts* relays = nullptr;
+    turn::CapacityPool* capacity_from_clients = nullptr;
+    turn::CapacityPool* capacity_to_clients = nullptr;
   };
 
   CoreDriver() : CoreDriver(Options()) {}

@@ -41,6 +41,35 @@ TEST(TokenBucket, TakesAllOrNothing) {
   EXPECT_FALSE(bucket.take(1, kStart));
 }
 
+TEST(TokenBucket, WhoMayOweTakesMoreThanThereIsAndIsRefusedUntilThatIsPaid) {
+  TokenBucket bucket(10, 5, kStart);
+  EXPECT_TRUE(bucket.take_or_owe(4, kStart));
+  EXPECT_TRUE(bucket.take_or_owe(11, kStart));  // One token, and ten that are owed.
+  EXPECT_EQ(bucket.available(kStart), 0U);
+  EXPECT_FALSE(bucket.take_or_owe(1, kStart + milliseconds(1000)));
+  EXPECT_TRUE(bucket.take_or_owe(0, kStart + milliseconds(1000)));
+  EXPECT_EQ(bucket.available(kStart + milliseconds(1100)), 1U);
+  EXPECT_EQ(bucket.available(kStart + seconds(3600)), 5U);
+}
+
+TEST(TokenBucket, WhatHasHappenedIsChargedAndWhatIsGivenBackPaysForIt) {
+  TokenBucket bucket(10, 5, kStart);
+  bucket.charge(7, kStart);
+  bucket.charge(3, kStart);
+  bucket.put(4);
+  EXPECT_EQ(bucket.available(kStart + milliseconds(100)), 0U);
+  bucket.put(3);
+  EXPECT_EQ(bucket.available(kStart + milliseconds(100)), 3U);
+}
+
+TEST(TokenBucket, DebtIsPaidByTheTokenAndStaysWhenTheRateChanges) {
+  TokenBucket bucket(10, 5, kStart);
+  bucket.charge(15, kStart);
+  bucket.set_rate(100, 50, kStart + milliseconds(500));
+  EXPECT_EQ(bucket.available(kStart + milliseconds(550)), 0U);
+  EXPECT_EQ(bucket.available(kStart + milliseconds(560)), 1U);
+}
+
 TEST(TokenBucket, GivesEachTokenAtItsTimeAndNotBefore) {
   TokenBucket bucket(10, 1, kStart);
   EXPECT_TRUE(bucket.take(1, kStart));

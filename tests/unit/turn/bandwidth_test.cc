@@ -3,15 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "auth/time_limited.h"
-#include "support/core_driver.h"
+#include "unit/turn/tcp_client.h"
 
 namespace turnpike::turn {
 namespace {
 
 using testing::Bytes;
-using testing::CoreClient;
-using testing::CoreDriver;
-using testing::endpoint;
 
 const Instant kStart = Instant(seconds(1000));
 
@@ -162,6 +159,73 @@ TEST_F(CapacityTest, LetsDatagramsThroughThatAreLargerThanAPeriodsShare) {
   for (const uint64_t one : shares(seconds(6))) EXPECT_NEAR(static_cast<double>(one), 2e6, 2e5);
 }
 
+// A share of 5,000 bytes in 50 ms: what comes once a second has long been earned by then.
+TEST_F(CapacityTest, GivesThoseWhoComeSeldomAllTheyWant) {
+  sessions_ = {{0, 60'000, 60'000}};
+  for (size_t i = 1; i < 10; ++i) sessions_.push_back({i % 3, 1'000'000, 200});
+  run(seconds(2));
+  const auto got = shares(seconds(20));
+  EXPECT_GE(got[0], 20 * 60'000 * 95 / 100) << ::testing::PrintToString(got);
+  EXPECT_LE(sum(got), 20 * kRate * 105 / 100);
+}
+
+TEST_F(CapacityTest, GivesThoseWhoComeSeldomAllTheyWantOfVeryLittle) {
+  pool_.set_rate(40'000, now_);
+  sessions_ = {{0, 1400, 1400}};
+  for (size_t i = 1; i < 20; ++i) sessions_.push_back({0, 10'000, 200});
+  run(seconds(3));
+  const auto got = shares(seconds(100));
+  EXPECT_GE(got[0], 100 * 1400 * 95 / 100) << ::testing::PrintToString(got);
+  EXPECT_GE(sum(got), 100 * 40'000 * 95 / 100);
+  EXPECT_LE(sum(got), 100 * 40'000 * 105 / 100);
+}
+
+TEST_F(CapacityTest, LetsDatagramsThroughThatAreLargerThanItsBurst) {
+  pool_.set_rate(20'000, now_);  // A burst of 4,000 bytes.
+  sessions_ = {{0, 50'000, 5000}, {1, 50'000, 100}};
+  run(seconds(2));
+  const auto got = shares(seconds(50));
+  for (const uint64_t one : got) EXPECT_GE(one, 300'000U) << ::testing::PrintToString(got);
+  EXPECT_NEAR(static_cast<double>(sum(got)), 1e6, 5e4);
+}
+
+// Nobody was expected, and all of it comes in one instant.
+TEST_F(CapacityTest, LetsABurstThroughAfterSilence) {
+  CapacityShare share;
+  for (int i = 0; i < 200; ++i) EXPECT_TRUE(workers_[0].take(share, 1000, now_)) << i;
+  EXPECT_FALSE(workers_[0].take(share, 1000, now_));
+}
+
+TEST_F(CapacityTest, GivesAByteToEachOfManyMoreThanItHasBytes) {
+  pool_.set_rate(2000, now_);  // A hundred bytes in 50 ms.
+  for (size_t i = 0; i < 150; ++i) sessions_.push_back({i % 3, 2000, 100});
+  run(seconds(10));
+  const auto got = shares(seconds(100));
+  EXPECT_GE(sum(got), 100 * 2000 * 90 / 100);
+  EXPECT_LE(sum(got), 100 * 2000 * 105 / 100);
+}
+
+// Streams take what there is, but not less than is worth a read.
+TEST_F(CapacityTest, LetsStreamsSaveUpAReadWhateverTheirShare) {
+  constexpr uint64_t kWorthReading = 1024;
+  pool_.set_rate(40'000, now_);  // 250 bytes for each in 50 ms.
+  std::vector<CapacityShare> streams(8);
+  std::vector<uint64_t> got(streams.size());
+  const Instant end = now_ + seconds(20);
+  for (; now_ < end; now_ += kCapacityPeriod) {
+    for (size_t i = 0; i < streams.size(); ++i) {
+      CapacityCredit& worker = workers_[i % workers_.size()];
+      const uint64_t may = worker.available(streams[i], 16'384, now_);
+      if (may < kWorthReading) continue;
+      worker.spend(streams[i], may);
+      got[i] += may;
+    }
+  }
+  EXPECT_GE(sum(got), 20 * 40'000 * 95 / 100) << ::testing::PrintToString(got);
+  EXPECT_LE(sum(got), 20 * 40'000 * 105 / 100 + 8000);
+  for (const uint64_t one : got) EXPECT_NEAR(static_cast<double>(one), 1e5, 15e3);
+}
+
 class SessionRateTest : public ::testing::Test {
  protected:
   SessionRateTest() : core_({.settings = limited()}) {
@@ -231,6 +295,23 @@ TEST_F(SessionRateTest, HoldsTheRateWithinOneInTwentyOverASecond) {
   }
   EXPECT_GE(through, 95U);
   EXPECT_LE(through, 105U);
+}
+
+TEST_F(SessionRateTest, LetsDatagramsThroughThatAreLargerThanItsBurst) {
+  size_t through = 0;
+  for (int i = 0; i < 12; ++i) {
+    client_.send_channel(0x4000, std::string(5000, 'x'));
+    through += core_.to_peer.size();
+    core_.advance(milliseconds(600));  // 12,000 bytes.
+  }
+  EXPECT_EQ(through, 12U);
+  for (int i = 0; i < 500; ++i) {
+    client_.send_channel(0x4000, std::string(5000, 'x'));
+    through += core_.to_peer.size();
+    core_.advance(milliseconds(10));
+  }
+  EXPECT_LE(through, 12U + (5 * 20'000 + 4000) / 5000 + 1);
+  EXPECT_GE(through, 12U + 5 * 20'000 / 5000 - 1);
 }
 
 TEST_F(SessionRateTest, IsWhatTheStoreSaysOfTheUserThenOfHisRealm) {
@@ -349,6 +430,53 @@ TEST_F(SessionRateTest, DropsAreInTheBalance) {
   EXPECT_EQ(balance.client_lost, 6);
   EXPECT_EQ(balance.peer_lost, 6);
   EXPECT_EQ(core_.count(&Counters::drop_session_rate), 12U);
+}
+
+// RFC 6062: what the session may read, asked for as often as a busy worker does.
+class StreamRateTest : public ::testing::Test {
+ protected:
+  StreamRateTest() {
+    client_.open();
+    client_.connect(kPeer);
+    stream_ = core_.effects<ConnectPeer>().at(0).connection;
+    core_.peer_connected(stream_, PeerConnect::connected);
+  }
+  static CoreDriver::Options limited() {
+    CoreDriver::Options options;
+    options.settings.session.bytes_per_s = 20'000;
+    return options;
+  }
+  uint64_t relay(Duration time) {
+    uint64_t sum = 0;
+    const Instant end = core_.now.mono + time;
+    for (; core_.now.mono < end; core_.advance(milliseconds(10))) {
+      const size_t may =
+          core_.server->may_relay(core_.now, stream_, StreamDirection::to_client, 16'384);
+      core_.server->on_relayed(core_.now, stream_, StreamDirection::to_client, may, may);
+      sum += may;
+    }
+    return sum;
+  }
+  CoreDriver core_{limited()};
+  TcpClient client_{core_};
+  ConnectionRef stream_;
+};
+
+TEST_F(StreamRateTest, HoldsTheRateWithinOneInTwentyOverASecond) {
+  EXPECT_EQ(relay(milliseconds(10)), 4000U);
+  for (int i = 0; i < 5; ++i) {
+    const uint64_t second = relay(seconds(1));
+    EXPECT_GE(second, 20'000U * 95 / 100);
+    EXPECT_LE(second, 20'000U * 105 / 100);
+  }
+}
+
+// What has come with the ConnectionBind is relayed in any case, and counts.
+TEST_F(StreamRateTest, IsOwedWhatWasRelayedUnasked) {
+  core_.server->on_relayed(core_.now, stream_, StreamDirection::to_client, 24'000, 24'000);
+  EXPECT_EQ(relay(seconds(1)), 0U);
+  EXPECT_EQ(core_.server->may_relay(core_.now, stream_, StreamDirection::from_client, 16'384),
+            4000U);
 }
 
 TEST(CapacityPool, ANewRateCountsAtOnce) {

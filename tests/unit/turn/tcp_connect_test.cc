@@ -125,6 +125,27 @@ TEST(TcpConnect, HasABoundedNumberOfConnections) {
   EXPECT_EQ(core.count(&Counters::connection_cap), 2U);
 }
 
+// A port scan by Connect is one, too.
+TEST(TcpConnect, MeetsABoundedNumberOfNewPeersASecond) {
+  CoreDriver::Options options;
+  options.settings.new_peers_per_s = 2;  // Ten at once.
+  CoreDriver core(options);
+  TcpClient client(core);
+  client.open();
+  const auto begun = [&](uint16_t first) {
+    size_t count = 0;
+    for (uint16_t port = first; port < first + 20; ++port) {
+      const auto refused = client.connect("9.9.9.9:" + std::to_string(port));
+      if (refused) EXPECT_EQ(refused->error(), 508);
+      count += core.effects<ConnectPeer>().size();
+    }
+    return count;
+  };
+  EXPECT_EQ(begun(1000), 10U);
+  core.advance(seconds(1));
+  EXPECT_EQ(begun(2000), 2U);
+}
+
 TEST(TcpConnect, ReachesOtherAllocationsWhereTheyListen) {
   CoreDriver core;
   core.space.set_address(IpFamily::v4,
