@@ -77,15 +77,14 @@ http::Response put_realm(const Call& call) {
   if (const auto problem = options_problem(call.body)) return refuse(400, "bad_option", *problem);
   auto database = open_database(call, UserDatabase::Open::existing);
   if (!database) return database.error();
+  std::vector<auth::OptionChange> changes;
   for (const auto& item : call.body.items()) {
-    if (item.value().is_null()) {
-      const auto removed = database->remove_realm_option(realm, item.key());
-      if (!removed) return refuse(removed.error());
-      continue;
-    }
-    const auto put = database->put_realm_option(
-        realm, {item.key(), std::to_string(item.value().get<uint64_t>())});
-    if (!put) return refuse(put.error());
+    auth::OptionChange change{item.key(), std::nullopt};
+    if (!item.value().is_null()) change.value = std::to_string(item.value().get<uint64_t>());
+    changes.push_back(std::move(change));
+  }
+  if (auto changed = database->change_realm_options(realm, changes); !changed) {
+    return refuse(changed.error());
   }
   call.control.users_changed();
   return reply(200, {{"realm", realm}, {"stored", true}});

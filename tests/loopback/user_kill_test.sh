@@ -3,7 +3,7 @@
 # was told to be added stays, and the next reader and the next writer are not in the way of each other.
 . "$(dirname "$0")/../interop/lib.sh"
 
-ROUNDS=30
+ROUNDS=$(shortened "kills of user add" 30 300)
 DATABASE=$WORK/turndb
 # shellcheck disable=SC2086
 tool() { $TURNPIKE user "$@" --userdb "$DATABASE"; }

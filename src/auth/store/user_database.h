@@ -46,6 +46,11 @@ struct PeerRuleRow {
   StoredPeerRule rule;
 };
 
+struct OptionChange {
+  std::string option;
+  std::optional<std::string> value;  // Nothing: remove it.
+};
+
 // A row of turn_realm_option.
 struct RealmOptionRow {
   std::string realm;
@@ -101,9 +106,9 @@ class UserDatabase {
   Result<bool, DatabaseFailure> remove_peer_rule(std::string_view realm,
                                                  const StoredPeerRule& rule);
   Result<std::vector<RealmOptionRow>, DatabaseFailure> realm_options();
-  Result<PutResult, DatabaseFailure> put_realm_option(std::string_view realm,
-                                                      const StoredOption& option);
-  Result<bool, DatabaseFailure> remove_realm_option(std::string_view realm, std::string_view name);
+  // All of them or none.
+  Result<void, DatabaseFailure> change_realm_options(std::string_view realm,
+                                                     const std::vector<OptionChange>& changes);
   // Of all options; how many there were.
   Result<uint64_t, DatabaseFailure> remove_realm_options(std::string_view realm);
   // Origins are stored in their canonical form (auth/origin.h).

@@ -76,20 +76,16 @@ Result<std::vector<RealmOptionRow>, DatabaseFailure> UserDatabase::realm_options
   return options;
 }
 
-Result<PutResult, DatabaseFailure> UserDatabase::put_realm_option(std::string_view realm,
-                                                                  const StoredOption& option) {
-  if (auto put = connection_.execute(kPutRealmOption, {realm, option.option, option.value}); !put) {
-    return unexpected(put.error());
+Result<void, DatabaseFailure> UserDatabase::change_realm_options(
+    std::string_view realm, const std::vector<OptionChange>& changes) {
+  auto transaction = Transaction::begin(connection_, Transaction::Kind::write);
+  if (!transaction) return unexpected(transaction.error());
+  for (const auto& [option, value] : changes) {
+    auto changed = value ? connection_.execute(kPutRealmOption, {realm, option, *value})
+                         : connection_.execute(kRemoveRealmOption, {realm, option});
+    if (!changed) return unexpected(changed.error());
   }
-  return put_result(connection_);
-}
-
-Result<bool, DatabaseFailure> UserDatabase::remove_realm_option(std::string_view realm,
-                                                                std::string_view name) {
-  if (auto removed = connection_.execute(kRemoveRealmOption, {realm, name}); !removed) {
-    return unexpected(removed.error());
-  }
-  return connection_.changed_rows() > 0;
+  return transaction->commit();
 }
 
 Result<uint64_t, DatabaseFailure> UserDatabase::remove_realm_options(std::string_view realm) {

@@ -71,13 +71,19 @@ TEST_F(UserDatabaseTest, StoresPeerRulesAndForgetsThem) {
 
 TEST_F(UserDatabaseTest, StoresOptionsOfRealmsAndReplacesThem) {
   UserDatabase database = open();
-  EXPECT_TRUE(database.put_realm_option("r", {"user-quota", "1"}).has_value());
-  EXPECT_TRUE(database.put_realm_option("r", {"user-quota", "2"}).has_value());
+  EXPECT_TRUE(database.change_realm_options("r", {{"user-quota", "1"}}).has_value());
+  EXPECT_TRUE(database.change_realm_options("r", {{"user-quota", "2"}}).has_value());
   const auto options = *database.realm_options();
   ASSERT_EQ(options.size(), 1U);
   EXPECT_EQ(options[0].option.value, "2");
-  EXPECT_EQ(database.remove_realm_option("r", "max-bps"), false);
-  EXPECT_EQ(database.remove_realm_option("r", "user-quota"), true);
+  EXPECT_TRUE(database
+                  .change_realm_options("r", {{"max-bps", "1000"},
+                                              {"total-quota", std::nullopt},
+                                              {"user-quota", std::nullopt}})
+                  .has_value());
+  const auto changed = *database.realm_options();
+  ASSERT_EQ(changed.size(), 1U);
+  EXPECT_EQ(changed[0].option.option, "max-bps");
 }
 
 TEST_F(UserDatabaseTest, CountsTheRowsOfItsOwnTablesOnly) {
