@@ -61,6 +61,19 @@ TEST(Smoke, KeepsThemWhenEverythingIsScarce) {
   }
 }
 
+TEST(Smoke, KeepsThemWhenRatesAreLow) {
+  for (const uint64_t seed : seeds({61, 62})) {
+    WorldOptions options = {
+        .seed = seed, .shards = 3, .pause_max = milliseconds(500), .capacity = 4000};
+    options.settings.session.bytes_per_s = 600;
+    const World::Totals totals = live(options, seconds(1200));
+    EXPECT_GT(totals.over_session_rate, 500U);
+    EXPECT_GT(totals.over_capacity, 500U);
+    EXPECT_GT(totals.to_peers, 1000U);
+    EXPECT_GT(totals.in_process, 100U);
+  }
+}
+
 TEST(Smoke, KeepsThemWhenClientsMove) {
   for (const uint64_t seed : seeds({41, 42})) {
     WorldOptions options = {.seed = seed, .shards = 3};

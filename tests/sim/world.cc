@@ -28,10 +28,30 @@ turn::PeerPolicySettings peer_settings() {
   return settings;
 }
 
+// The largest payload that anybody sends here.
+constexpr uint64_t kPayloadMax = 1500;
+
+// Each worker may hold what it was lent for one period, and may have gone one datagram too far.
+RateBook book_of_all(const WorldOptions& options) {
+  const uint64_t lent = options.capacity / turn::kPeriodsPerSecond + kPayloadMax;
+  return {options.capacity, turn::rate_burst(options.capacity) + 2 * options.shards * lent};
+}
+
+RateBook book_of_one(const WorldOptions& options) {
+  const uint64_t rate = options.settings.session.bytes_per_s;
+  return {rate, turn::rate_burst(rate)};
+}
+
 }  // namespace
 
 World::World(const WorldOptions& options)
-    : options_(options), random_(options.seed), ledger_(options.settings, own_addresses()) {
+    : options_(options),
+      random_(options.seed),
+      capacity_from_clients_(options.capacity, now_.mono),
+      capacity_to_clients_(options.capacity, now_.mono),
+      ledger_(options.settings, own_addresses()),
+      all_from_clients_(book_of_all(options)),
+      all_to_clients_(book_of_all(options)) {
   options_.settings.peers = std::make_shared<turn::PeerPolicy>(peer_settings());
   for (const Ledger::OwnAddress& own : own_addresses()) {
     space_.set_address(own.local.family(), testing::FakeAddress{own.local, own.external});
@@ -144,6 +164,7 @@ void World::serve(size_t index, const std::function<void(turn::Server&, turn::Ou
   for (const turn::ToPeer& message : shard.out.to_peer) deliver_to_peer(shard, message);
   for (const turn::ToWorker& letter : shard.out.to_worker) {
     ++shard.handed_out;
+    check_rate_from_client(letter.source, letter.payload.size());
     deliver_to_shard(letter);
   }
   for (const turn::ToOwner& packet : shard.out.to_owner) mail_packet(index, packet);
@@ -176,7 +197,10 @@ void World::deliver_to_client(Shard& shard, const turn::ToClient& message) {
   std::optional<Ledger::Carried> carried;
   const Verdict verdict = ledger_.check_to_client(tuple, packet, now_.mono, carried);
   if (!verdict.empty()) violate(verdict + " (shard " + std::to_string(shard.number) + ")");
-  if (carried) check_carried(tuple, *carried);
+  if (carried) {
+    check_carried(tuple, *carried);
+    check_rate_to_client(tuple, carried->payload.size());
+  }
   const auto leave = [this, tuple](ByteView bytes_out) {
     carry(bytes_out, [this, tuple](ByteView bytes) {
       const auto it = at_.find(tuple);
@@ -254,6 +278,7 @@ void World::deliver_to_peer(Shard& shard, const turn::ToPeer& message) {
   if (relayed == nullptr) return violate("a datagram from a socket that is closed");
   const Verdict verdict = ledger_.check_to_peer(*relayed, message.peer, now_.mono);
   if (!verdict.empty()) violate(verdict);
+  check_rate_from_client(*relayed, message.payload.size());
   const auto tag = read_payload(message.payload);
   if (!tag || !tag->from_client) return violate("a payload to a peer that no client made");
   if (!client_holds(tag->sender, *relayed)) {
@@ -308,7 +333,11 @@ void World::carry_out(size_t shard, const turn::Effect& effect) {
     if (!verdict.empty()) violate(verdict);
   } else if (const auto* opened = std::get_if<turn::AllocationOpened>(&effect)) {
     ledger_.note_change();
-    for (const Endpoint& relayed : opened->relayed) known_relayed_.push_back(relayed);
+    to_client_.erase(opened->tuple);
+    for (const Endpoint& relayed : opened->relayed) {
+      from_client_.erase(relayed);
+      known_relayed_.push_back(relayed);
+    }
     if (known_relayed_.size() > 64) known_relayed_.erase(known_relayed_.begin());
   } else {
     mail_route(shard, effect);
@@ -350,7 +379,11 @@ void World::violate(const std::string& what) {
 void World::check_balance(Shard& shard) {
   const auto balance = testing::balance_of(shard.server.counters(), shard.server.waiting(),
                                            shard.handed_in, shard.handed_out);
-  if (balance != testing::Balance()) {
+  const turn::Counters& counters = shard.server.counters();
+  const auto over_rates =
+      static_cast<int64_t>(counters.drop_session_rate.get() + counters.drop_capacity.get());
+  if (balance.client_lost < 0 || balance.peer_lost < 0 ||
+      balance.client_lost + balance.peer_lost != over_rates) {
     violate("the counters do not add up: " + std::to_string(balance.client_lost) + " of clients, " +
             std::to_string(balance.peer_lost) + " of peers");
   }
@@ -406,6 +439,19 @@ void World::check_carried(const FiveTuple& client, const Ledger::Carried& carrie
   }
 }
 
+// The two relayed addresses of one session share its rate; each by itself must keep to it.
+void World::check_rate_from_client(const Endpoint& relayed, size_t size) {
+  const auto [book, is_new] = from_client_.try_emplace(relayed, book_of_one(options_));
+  if (!book->second.note(size, now_.mono)) violate("a client sends more than its rate");
+  if (!all_from_clients_.note(size, now_.mono)) violate("clients send more than the capacity");
+}
+
+void World::check_rate_to_client(const FiveTuple& client, size_t size) {
+  const auto [book, is_new] = to_client_.try_emplace(client, book_of_one(options_));
+  if (!book->second.note(size, now_.mono)) violate("a client gets more than its rate");
+  if (!all_to_clients_.note(size, now_.mono)) violate("clients get more than the capacity");
+}
+
 bool World::client_holds(uint32_t incarnation, const Endpoint& relayed) {
   const auto& tuples = tuples_of_[incarnation];
   return std::any_of(tuples.begin(), tuples.end(), [&](const FiveTuple& tuple) {
@@ -424,6 +470,8 @@ World::Totals World::totals() const {
     totals.allocations += c.allocations_opened.get();
     totals.moves += c.moves.get();
     totals.forwarded += c.forwarded_from_links.get();
+    totals.over_session_rate += c.drop_session_rate.get();
+    totals.over_capacity += c.drop_capacity.get();
     totals.dropped_without_permission +=
         c.drop_peer_no_permission.get() + c.drop_client_no_permission.get();
   }

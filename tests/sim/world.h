@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "sim/invariants.h"
 #include "sim/netem.h"
+#include "sim/rate_book.h"
 #include "sim/sim_client.h"
 #include "support/fake_relay_ports.h"
 #include "turn/server.h"
@@ -30,6 +31,7 @@ struct WorldOptions {
   LinkQuality link = {};
   Duration pause_max = seconds(3);  // Between two deeds of one user.
   turn::Settings settings = {};
+  uint64_t capacity = 0;  // Of the server, in bytes per second each direction; 0: no limit.
 };
 
 class World {
@@ -55,6 +57,8 @@ class World {
     uint64_t dropped_without_permission = 0;
     uint64_t moves = 0;
     uint64_t forwarded = 0;
+    uint64_t over_session_rate = 0;
+    uint64_t over_capacity = 0;
   };
   [[nodiscard]] Totals totals() const;
 
@@ -117,6 +121,8 @@ class World {
   void check_balance(Shard& shard);
   void check_leases();
   void check_carried(const FiveTuple& client, const Ledger::Carried& carried);
+  void check_rate_from_client(const Endpoint& relayed, size_t size);
+  void check_rate_to_client(const FiveTuple& client, size_t size);
 
   WorldOptions options_;
   RandomSource random_;
@@ -131,9 +137,15 @@ class World {
   testing::FakePortSpace space_;
   turn::RelayDirectory directory_;
   auth::QuotaLedger quota_;
+  turn::CapacityPool capacity_from_clients_;
+  turn::CapacityPool capacity_to_clients_;
   std::map<std::string, std::string> users_;
   std::vector<std::unique_ptr<Shard>> shards_;
   Ledger ledger_;
+  RateBook all_from_clients_;
+  RateBook all_to_clients_;
+  std::map<Endpoint, RateBook> from_client_;  // By relayed address.
+  std::map<FiveTuple, RateBook> to_client_;
 
   std::vector<ClientPtr> clients_;                     // By slot: the present incarnation.
   std::map<uint32_t, std::set<FiveTuple>> tuples_of_;  // By incarnation.

@@ -21,8 +21,14 @@ struct World::Shard {
         ports(world.space_),
         random(world.random_.next()),
         server(std::make_shared<turn::Settings>(world.options_.settings),
-               {ports, world.directory_, world.quota_, random, index}, nonce_key, world.now_.mono) {
-  }
+               {.ports = ports,
+                .directory = world.directory_,
+                .quota = world.quota_,
+                .random = random,
+                .worker = index,
+                .capacity_from_clients = &world.capacity_from_clients_,
+                .capacity_to_clients = &world.capacity_to_clients_},
+               nonce_key, world.now_.mono) {}
 
   uint32_t number;
   auth::NonceKey nonce_key{};
