@@ -345,7 +345,8 @@ section_loopback() {
   found=$(list_tests asan | awk '$2 ~ "^loopback"' | sed 's/^\([^ ]*\) [^ ]*/\1/')
   [ -z "$found" ] || run_lines <<< "$found"
   use_server asan
-  run_scripts_of tests/loopback
+  # The soak alone takes five minutes.
+  PROGRAM_LIMIT=$(full && echo 900 || echo 300) run_scripts_of tests/loopback
 }
 
 section_interop() {

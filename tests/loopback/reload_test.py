@@ -2,6 +2,7 @@
 """A configuration that is read again while the server runs."""
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -11,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 from adminlib import ManagedServer, until  # noqa: E402
-from harness import case, equal, main, shortened, true  # noqa: E402
+from harness import case, equal, main, server_command, shortened, true  # noqa: E402
 from stunlib import Peer, channel_data  # noqa: E402
 
 
@@ -149,10 +150,39 @@ def external_address():
         client.refresh(0)
 
 
-@case("reloads under load lose no packet and end no session")
+def two_configurations(server):
+    """They differ in all that a reload may change, and both serve the same user."""
+    def one(number, level):
+        cert, pkey = certificate(server, "number%d" % number)
+        return server.lines + [
+            "user=guest%d:secret" % number, "use-auth-secret", "static-auth-secret=north%d" % number, "cert=" + cert,
+            "pkey=" + pkey, "external-ip=192.0.2.%d/127.0.0.2" % (number + 1), "log-level=" + level,
+            "allowed-peer-ip=10.0.0.%d" % (number + 1), "user-quota=%d" % (number + 20), "total-quota=%d" % (number + 30),
+            "max-bps=%dM" % (number + 100), "bps-capacity=%dM" % (number + 200),
+            "max-packets-per-second=%d" % (number + 100000), "max-new-peers-per-second=%d" % (number + 1000),
+            "max-allocate-lifetime=%d" % (number + 1000), "max-permissions-per-allocation=%d" % (number + 50),
+            "max-channels-per-allocation=%d" % (number + 50), "unauthorized-ratelimit-rps=%d" % (number + 500),
+            "stale-nonce=%d" % (number + 1000), "max-connections-per-source=%d" % (number + 500)]
+    return one(0, "info"), one(1, "debug")
+
+
+def options_of(lines):
+    return {line.split("=")[0] for line in lines}
+
+
+@case("reloads under load of all that may change lose no packet and end no session")
 def under_load():
     seconds = shortened("seconds of load", 4, 60)
-    with ManagedServer() as server:
+    # Not the peers' address, which would be one of our own.
+    server = ManagedServer(relay=("127.0.0.2",))
+    database = server.path("turndb")
+    # Realms, with limits of their own, are in the database.
+    subprocess.run(server_command()[:1] + ["user", "add", "stored", "--password", "secret", "--realm", "r.example", "--userdb",
+                                           database], check=True, capture_output=True)
+    server.lines.append("userdb=" + database)
+    plain, configurations = list(server.lines), two_configurations(server)
+    server.write(configurations[0])
+    with server:
         pairs = []
         for number in range(4):
             client, peer = server.client(), Peer()
@@ -175,14 +205,20 @@ def under_load():
                 true(client.take(5), "and its echo the client")
                 back += 1
             if time.monotonic() > began + reloads * 0.2:
-                quota = ["user-quota=%d" % (10 + reloads % 2), "allowed-peer-ip=10.0.0.%d" % (reloads % 200)]
-                server.write(server.lines + quota)
-                server.process.send_signal(signal.SIGHUP)
                 reloads += 1
+                server.write(configurations[reloads % 2])
+                server.process.send_signal(signal.SIGHUP)
+                for realm in ("r.example", "realm%d.example" % reloads):
+                    change = server.admin.ask("PUT", "/v1/realms/" + realm, {"max-bps": 1000000 * (100 + reloads)})
+                    equal(change.status, 200, repr(change.body))
         print("sent", sent, "received", received, "back", back, "reloads", reloads)
         equal((received, back), (sent, sent))
         true(reloads >= 5, "some reloads")
         until(lambda: server.log_text().count("reloaded changed") > 3, "they were done")
+        true("not_reloaded" not in server.log_text(), "all were good")
+        changed = re.search(r"reloaded changed=(\S+|\"[^\"]*\")", server.log_text()).group(1)
+        for option in options_of(configurations[0]) - options_of(plain) - {"use-auth-secret"}:
+            true(option in changed, "%s is not among %s" % (option, changed))
         equal(server.admin.get("/v1/sessions")["matching"], 4)
         for client, peer, _ in pairs:
             equal(client.refresh(0).code, 0)

@@ -7,15 +7,16 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from harness import ROOT, case, main, server_command, true  # noqa: E402
+from harness import ROOT, case, main, server_command, shortened, true  # noqa: E402
 
 
-@case("sessions over every transport, calls, reloads, scrapes and questions at once, for 20 s")
+@case("sessions over every transport, calls, reloads, scrapes and questions at once")
 def short_soak():
+    seconds = shortened("seconds of soak", 20, 300)
     # What sanitizers put aside would look like growth.
     command = shlex.join(server_command(lean=True))
-    done = subprocess.run([os.path.join(ROOT, "bench/soak.sh"), "--seconds", "20", "--server", command, "--loss", "0.05"],
-                          capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run([os.path.join(ROOT, "bench/soak.sh"), "--seconds", str(seconds), "--server", command, "--loss", "0.05"],
+                          capture_output=True, text=True, timeout=seconds + 220, check=False)
     true(done.returncode == 0, done.stdout + done.stderr)
 
 
