@@ -15,7 +15,9 @@ using stun::IntegrityKind;
 using stun::MessageView;
 using stun::PasswordAlgorithm;
 
-constexpr Challenged kWrong = {ErrorCode::unauthenticated, true};
+constexpr Challenged wrong(Fault fault) {
+  return {ErrorCode::unauthenticated, fault};
+}
 
 // The integrity attribute that counts, and where what it covers ends: of two, the SHA-256 one is
 // verified, and only what stands before both is covered.
@@ -103,8 +105,10 @@ std::optional<Identity> try_shared_secrets(const LongTermPolicy& policy, std::st
 // RFC 7635: who shows a token shows that he has its key by the integrity of the message.
 Verdict check_token(std::string_view realm, std::string_view kid, const AccessToken& token,
                     const Integrity& integrity, const MessageView& message, WallTime now) {
-  if (!token.is_good_at(now)) return kWrong;
-  if (!stun::verify_integrity(message, integrity.kind, token.mac_key())) return kWrong;
+  if (!token.is_good_at(now)) return wrong(Fault::bad_token);
+  if (!stun::verify_integrity(message, integrity.kind, token.mac_key())) {
+    return wrong(Fault::bad_token);
+  }
   Identity who;
   who.proof = Proof::access_token;
   who.realm = realm;
@@ -121,12 +125,14 @@ Verdict check_sealed_token(const LongTermPolicy& policy, std::optional<ByteView>
                            ByteView sealed, const Integrity& integrity, const MessageView& message,
                            WallTime now) {
   if (!kid) return Refused{ErrorCode::bad_request};
-  if (policy.token_keys == nullptr) return kWrong;
+  if (policy.token_keys == nullptr) return wrong(Fault::bad_token);
   const auto key = policy.token_keys->find(as_text(*kid));
-  if (key == policy.token_keys->end()) return kWrong;
-  if (!key->second.is_good_at(now) || !key->second.is_for(policy.realm)) return kWrong;
+  if (key == policy.token_keys->end()) return wrong(Fault::bad_token);
+  if (!key->second.is_good_at(now) || !key->second.is_for(policy.realm)) {
+    return wrong(Fault::bad_token);
+  }
   const auto token = open_access_token(key->second, policy.token_server_name, sealed);
-  if (!token) return kWrong;
+  if (!token) return wrong(Fault::bad_token);
   const bool is_short =
       !stun::verify_integrity(message, integrity.kind, token->mac_key()) &&
       stun::verify_integrity(message, integrity.kind, token->with_short_key().mac_key());
@@ -150,12 +156,30 @@ bool speaks_for_token(const KnownOwner* owner, const LongTermPolicy& policy,
 
 }  // namespace
 
+std::string_view to_string(Fault fault) {
+  switch (fault) {
+    case Fault::none:
+      return "none";
+    case Fault::wrong_realm:
+      return "wrong realm";
+    case Fault::unknown_user:
+      return "unknown user";
+    case Fault::wrong_password:
+      return "wrong password";
+    case Fault::bad_token:
+      return "bad access token";
+    case Fault::expired:
+      return "expired";
+  }
+  return "?";
+}
+
 Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message,
                         const Endpoint& client, const Now& now, const KnownOwner* owner) const {
   // RFC 8489 section 9.2.4, in its order, but for the nonce: it is checked before the user, so that
   // a source that cannot receive our answers never makes us look anybody up.
   const auto integrity = find_integrity(message);
-  if (!integrity) return Challenged{ErrorCode::unauthenticated, false};
+  if (!integrity) return Challenged{ErrorCode::unauthenticated};
 
   const MessageView covered = message.limit_to(integrity->covered);
   const auto username = covered.find(AttributeType::username);
@@ -169,8 +193,8 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   }
 
   const auto checked = mint_.check(*nonce, client, now.wall);
-  if (checked.state != NonceMint::State::fresh) return Challenged{ErrorCode::stale_nonce, false};
-  if (as_text(*realm) != policy.realm) return kWrong;
+  if (checked.state != NonceMint::State::fresh) return Challenged{ErrorCode::stale_nonce};
+  if (as_text(*realm) != policy.realm) return wrong(Fault::wrong_realm);
 
   if (!policy.token_server_name.empty()) {
     if (const auto sealed = covered.find(AttributeType::access_token)) {
@@ -188,7 +212,12 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   if (username) {
     if (auto who = try_shared_secrets(policy, as_text(*username), now.wall, attempt)) return *who;
   }
-  if (!policy.has_stored_users) return kWrong;
+  if (!policy.has_stored_users) {
+    const bool is_time_limited =
+        username && !policy.shared_secrets.empty() &&
+        parse_time_limited(as_text(*username), policy.separator).has_value();
+    return wrong(is_time_limited ? Fault::wrong_password : Fault::unknown_user);
+  }
 
   NeedsKey needed;
   needed.realm = policy.realm;
@@ -202,10 +231,10 @@ Verdict LongTerm::check(const LongTermPolicy& policy, const MessageView& message
   const KeyCache::Answer* answer = cache_.find(needed.cache_key, now.mono);
   if (answer == nullptr) return needed;
   if (*answer) {
-    if (!attempt.fits((*answer)->keys)) return kWrong;
+    if (!attempt.fits((*answer)->keys)) return wrong(Fault::wrong_password);
     return attempt.identity((*answer)->name, (*answer)->keys);
   }
-  if (answer->error() == LookupError::not_found) return kWrong;
+  if (answer->error() == LookupError::not_found) return wrong(Fault::unknown_user);
 
   const bool is_owner = owner != nullptr && has_stored_keys(owner->proof) &&
                         owner->realm == policy.realm &&

@@ -58,10 +58,21 @@ struct Identity {
   [[nodiscard]] ByteView key() const { return token ? token->mac_key() : keys.of(algorithm); }
 };
 
+// What is wrong with credentials: for the log alone, since clients are told nothing of it.
+enum class Fault : uint8_t {
+  none,  // There were none yet, or only the nonce is old.
+  wrong_realm,
+  unknown_user,
+  wrong_password,
+  bad_token,
+  expired,  // A time-limited name, with the right password.
+};
+std::string_view to_string(Fault fault);
+
 // Challenged: an answer with REALM, NONCE and, if offered, PASSWORD-ALGORITHMS.
 struct Challenged {
-  stun::ErrorCode code;    // 401 or 438.
-  bool wrong_credentials;  // There were some: worth a line in the log, unlike a first request.
+  stun::ErrorCode code;  // 401 or 438.
+  Fault fault = Fault::none;
 };
 struct Refused {
   stun::ErrorCode code;

@@ -3,6 +3,8 @@
 #include <array>
 
 #include "base/log.h"
+#include "base/random.h"
+#include "base/source_log_gate.h"
 
 namespace turnpike::server {
 namespace {
@@ -10,8 +12,9 @@ namespace {
 struct MinuteGate : LogGate {
   MinuteGate() : LogGate(seconds(60)) {}
 };
-// Enough for fail2ban to see every attacker, too little to fill a disk.
+// For each source enough for fail2ban, in all too little to fill a disk.
 constexpr milliseconds kCredentialsPeriod{20};
+constexpr uint32_t kMostCredentialsPerSecond = 200;
 constexpr milliseconds kRefusedPeriod{100};
 
 std::string joined(const std::vector<Endpoint>& endpoints) {
@@ -56,12 +59,15 @@ void log_event(const turn::AllocationMoved& event) {
 }
 
 void log_event(const turn::CredentialsRefused& event, Instant now) {
-  static LogGate gate{kCredentialsPeriod};
-  const int64_t held_back = gate.pass(now);
+  static SourceLogGate gate{RandomSource().hash_key(), kCredentialsPeriod,
+                            kMostCredentialsPerSecond};
+  const int64_t held_back = gate.pass(event.tuple.client.ip, now);
   if (held_back < 0) return;
   log_warning("credentials_refused", {{"client", event.tuple.client},
                                       {"transport", to_string(event.tuple.transport)},
+                                      {"realm", event.realm},
                                       {"user", event.user},
+                                      {"reason", auth::to_string(event.fault)},
                                       {"suppressed", held_back}});
 }
 

@@ -9,7 +9,8 @@ namespace turnpike::server {
 
 void RefusalLog::add(const turn::CredentialsRefused& event, WallTime now) {
   keep({now, event.tuple, event.user.substr(0, kLongestName), "credentials",
-        static_cast<uint16_t>(stun::ErrorCode::unauthenticated), "wrong name or password"});
+        static_cast<uint16_t>(stun::ErrorCode::unauthenticated),
+        std::string(auth::to_string(event.fault))});
 }
 
 void RefusalLog::add(const turn::RequestRefused& event, WallTime now) {

@@ -7,12 +7,15 @@ namespace {
 
 using stun::ErrorCode;
 
-void report_wrong_credentials(const Request& request, AuthOutcome outcome, Core& core) {
+void report_wrong_credentials(const Request& request, const RealmRules& rules, auth::Fault fault,
+                              Core& core) {
   core.counters.wrong_credentials.add();
-  core.counters.by.auth[outcome].add();
+  const bool late = fault == auth::Fault::expired;
+  core.counters.by.auth[late ? AuthOutcome::expired : AuthOutcome::wrong].add();
   const auto name = request.message.find(stun::AttributeType::username);
   request.out.effects.emplace_back(
-      CredentialsRefused{request.from.tuple, name ? std::string(as_text(*name)) : std::string()});
+      CredentialsRefused{request.from.tuple, name ? std::string(as_text(*name)) : std::string(),
+                         rules.policy.realm, fault});
 }
 
 AuthOutcome outcome_of(const auth::Refused& refused) {
@@ -64,8 +67,8 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
     return Reject{refused->code};
   }
   if (const auto* challenged = std::get_if<auth::Challenged>(&verdict)) {
-    if (challenged->wrong_credentials) {
-      report_wrong_credentials(request, AuthOutcome::wrong, core);
+    if (challenged->fault != auth::Fault::none) {
+      report_wrong_credentials(request, rules, challenged->fault, core);
     } else {
       tally[outcome_of(*challenged)].add();
     }
@@ -81,7 +84,7 @@ Gate::Passed Gate::pass(const Request& request, Core& core) {
       method == stun::Method::connection_bind ||
       (allocation != nullptr && is_owner(&who, *allocation) && method != stun::Method::allocate);
   if (who.expired && (settings.strict_expiry || !continues)) {
-    report_wrong_credentials(request, AuthOutcome::expired, core);
+    report_wrong_credentials(request, rules, auth::Fault::expired, core);
     return Challenge{ErrorCode::unauthenticated, rules};
   }
   tally[AuthOutcome::accepted].add();

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "auth/long_term.h"
 #include "base/endpoint.h"
 #include "stun/integrity.h"
 #include "turn/allocation.h"
@@ -79,6 +80,8 @@ struct RouteLost {
 struct CredentialsRefused {
   FiveTuple tuple;
   std::string user;  // As the client gave it; empty for a userhash.
+  std::string realm = {};
+  auth::Fault fault = auth::Fault::wrong_password;
 };
 
 struct RequestRefused {

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/source_log_gate.h"
 #include "net/clock.h"
 
 namespace turnpike::webrtc {
@@ -12,8 +13,8 @@ namespace {
 constexpr size_t kMailboxCapacity = 64;
 
 void note_wrong_key(const Ip& source) {
-  static LogGate gate{seconds(1)};
-  const int64_t held_back = gate.pass(net::monotonic_now());
+  static SourceLogGate gate{RandomSource().hash_key(), seconds(1), 100};
+  const int64_t held_back = gate.pass(source, net::monotonic_now());
   if (held_back < 0) return;
   log_warning("rest_refused",
               {{"client", source}, {"reason", "wrong key"}, {"suppressed", held_back}});

@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 from adminlib import ManagedServer, until  # noqa: E402
 from harness import ROOT, Skip, case, equal, free_port, main, server_command, true  # noqa: E402
-from stunlib import Client  # noqa: E402
+from stunlib import ALLOCATE, REQUESTED_TRANSPORT, UDP_TRANSPORT, Client  # noqa: E402
 
 
 class Manager:
@@ -153,11 +153,28 @@ def fail2ban():
                                    (b"x credentials_refused client=9.9.9.9:1", b"x")):
                 with server.client(user, password) as client:
                     equal(client.allocate().code, 401)
-                time.sleep(0.05)  # More often than that is said with the next one.
+                time.sleep(0.05)  # More often than that an address is said with the next one.
             with server.client() as client:
                 client.relayed()
                 client.refresh(0)
             equal(hosts_in(server.log_text()), [host] * 4, server.log_text())
+
+
+@case("noise from one address hides no other address from fail2ban")
+def noise():
+    with ManagedServer() as server:
+        others = ["127.0.0.%d" % i for i in range(2, 12)]
+        noisy = [Client(server.address, b"user", b"wrong") for _ in range(40)]
+        quiet = [Client(server.address, b"user", b"wrong", source=host) for host in others]
+        for client in noisy + quiet:
+            client.login()
+        for client in noisy[:20] + quiet + noisy[20:]:
+            client.send_raw(client.signed(ALLOCATE, [(REQUESTED_TRANSPORT, UDP_TRANSPORT)]))
+        until(lambda: set(others + ["127.0.0.1"]) <= set(hosts_in(server.log_text())), server.log_text, 5)
+        for client in noisy + quiet:
+            client.close()
+        for wanted in ("realm=r.example user=user", 'reason="wrong password"'):
+            true(any("credentials_refused" in line and wanted in line for line in server.log_text().splitlines()), wanted)
 
 
 @case("redact cuts the host part off client and peer addresses")

@@ -67,7 +67,7 @@ class LongTermTest : public ::testing::Test {
     }
     if (const auto* challenged = std::get_if<Challenged>(&verdict)) {
       return std::to_string(static_cast<int>(challenged->code)) +
-             (challenged->wrong_credentials ? " wrong" : "");
+             (challenged->fault == Fault::none ? "" : " wrong");
     }
     if (const auto* refused = std::get_if<Refused>(&verdict)) {
       return std::to_string(static_cast<int>(refused->code)) + " refused";
@@ -75,6 +75,10 @@ class LongTermTest : public ::testing::Test {
     return "needs " + std::get<NeedsKey>(verdict).name;
   }
   std::string told(const Bytes& bytes) { return told(check(bytes)); }
+  std::string_view fault(const Bytes& bytes) {
+    const Verdict verdict = check(bytes);
+    return to_string(std::get<Challenged>(verdict).fault);
+  }
 
   NonceKey nonce_key_{};
   NonceMint mint_{nonce_key_, seconds(600)};
@@ -204,6 +208,27 @@ TEST_F(LongTermTest, TellsTheSameOfAnUnknownUserAndOfAWrongPassword) {
   EXPECT_EQ(as("nobody", "secret"), "401 wrong");
   EXPECT_EQ(as("alice", "wrong"), "401 wrong");
   EXPECT_EQ(as("alice", ""), "401 wrong");
+}
+
+TEST_F(LongTermTest, TellsTheLogWhatIsWrong) {
+  cache_.put(KeyCache::key_of("turnpike", "nobody"), unexpected(LookupError::not_found), now_.mono);
+  const auto as = [&](std::string_view name, std::string_view password,
+                      std::string_view realm = "turnpike") {
+    return fault(message([&](MessageBuilder& b) {
+      b.add(AttributeType::username, name);
+      b.add(AttributeType::realm, realm);
+      b.add(AttributeType::nonce, nonce());
+      b.add_integrity_sha1(md5_key(name, password));
+    }));
+  };
+  EXPECT_EQ(as("nobody", "secret"), "unknown user");
+  EXPECT_EQ(as("alice", "wrong"), "wrong password");
+  EXPECT_EQ(as("alice", "secret", "other"), "wrong realm");
+  policy_.has_stored_users = false;
+  EXPECT_EQ(as("alice", "secret"), "unknown user");
+  policy_.shared_secrets = {"north"};
+  EXPECT_EQ(as("1800000000:dave", "secret"), "wrong password");
+  EXPECT_EQ(fault(message([](MessageBuilder&) {})), "none");
 }
 
 TEST_F(LongTermTest, DoesNotCutANameAtANul) {

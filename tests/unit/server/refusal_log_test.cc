@@ -18,6 +18,12 @@ TEST(RefusalLog, TellsTheNewestFirst) {
   EXPECT_EQ(list[1].user, "user1");
 }
 
+TEST(RefusalLog, SaysWhatIsWrongWithCredentials) {
+  RefusalLog log;
+  log.add(turn::CredentialsRefused{{}, "ann", "r", auth::Fault::unknown_user}, kStart);
+  EXPECT_EQ(log.newest(1).front().reason, "unknown user");
+}
+
 TEST(RefusalLog, ForgetsTheOldest) {
   RefusalLog log;
   const size_t count = RefusalLog::kKept + 5;

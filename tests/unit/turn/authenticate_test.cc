@@ -35,7 +35,8 @@ TEST_F(SharedSecretGateTest, LetsATimeLimitedNameAllocateUntilItsSecond) {
 TEST_F(SharedSecretGateTest, DoesNotLetAnExpiredNameAllocate) {
   core_.advance(seconds(101));
   EXPECT_EQ(client_.allocate().error(), 401);
-  EXPECT_EQ(core_.effects<CredentialsRefused>().size(), 1U);
+  ASSERT_EQ(core_.effects<CredentialsRefused>().size(), 1U);
+  EXPECT_EQ(core_.effects<CredentialsRefused>()[0].fault, auth::Fault::expired);
 }
 
 TEST_F(SharedSecretGateTest, LetsAnExpiredNameGoOnWithItsAllocation) {

@@ -96,6 +96,8 @@ TEST(Challenge, AnswersBadCredentialsAlikeWhateverIsWrong) {
   EXPECT_EQ(core.count(&Counters::wrong_credentials), 2U);
   ASSERT_EQ(core.effects<CredentialsRefused>().size(), 1U);
   EXPECT_EQ(core.effects<CredentialsRefused>()[0].user, "alice");
+  EXPECT_EQ(core.effects<CredentialsRefused>()[0].fault, auth::Fault::wrong_password);
+  EXPECT_FALSE(core.effects<CredentialsRefused>()[0].realm.empty());
 }
 
 TEST(Challenge, ToAFirstRequestIsNotReportedAsWrongCredentials) {
