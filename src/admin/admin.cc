@@ -71,9 +71,9 @@ Result<AdminSockets, std::string> open_admin_sockets(const config::Config& confi
   return sockets;
 }
 
-AdminServer::AdminServer(AdminSockets sockets, server::Control& control, std::string token)
+AdminServer::AdminServer(AdminSockets sockets, server::Control& control)
     : sockets_(std::move(sockets)),
-      api_(control, std::move(token)),
+      api_(control),
       service_({}, [this](const http::Request& request, const http::Caller& caller) {
         return api_.handle(request, caller.door);
       }) {

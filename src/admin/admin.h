@@ -27,7 +27,7 @@ Result<AdminSockets, std::string> open_admin_sockets(const config::Config& confi
 class AdminServer {
  public:
   // `control` outlives it.
-  AdminServer(AdminSockets sockets, server::Control& control, std::string token);
+  AdminServer(AdminSockets sockets, server::Control& control);
 
  private:
   AdminSockets sockets_;

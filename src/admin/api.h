@@ -37,8 +37,8 @@ std::vector<Route> all_routes();
 
 class Api {
  public:
-  // `control` outlives it. An empty token lets nobody in over TCP.
-  Api(server::Control& control, std::string token);
+  // `control` outlives it.
+  explicit Api(server::Control& control) : control_(control) {}
 
   http::Response handle(const http::Request& request, http::Door door);
 
@@ -46,7 +46,6 @@ class Api {
   [[nodiscard]] bool may_enter(const http::Request& request, http::Door door) const;
 
   server::Control& control_;
-  const std::string token_;
 };
 
 // Shared by the handlers.

@@ -80,6 +80,10 @@ http::Response show_configuration(const Call& call) {
       value = option.values.front();
     }
   }
+  // It may have been changed by hand since.
+  if (log_level() != configuration->config.log_level) {
+    options["log-level"] = {{"value", to_string(log_level())}, {"set_by", "operator"}};
+  }
   return reply(200, {{"file", configuration->file}, {"options", std::move(options)}});
 }
 

@@ -137,7 +137,7 @@ int run_server(config::LoadResult loaded, std::function<config::LoadResult()> lo
   if (*first_user) announce_when_known(config, **first_user, **supervisor);
   std::optional<admin::AdminServer> admin_server;
   if (admin_sockets->any()) {
-    admin_server.emplace(std::move(*admin_sockets), (*supervisor)->control(), config.admin_token);
+    admin_server.emplace(std::move(*admin_sockets), (*supervisor)->control());
   }
   (*supervisor)->run();
   // Who still asks would get no answer.

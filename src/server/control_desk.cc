@@ -106,17 +106,18 @@ ServerStatus ControlDesk::status() {
   status.locating = locating_.load(std::memory_order_relaxed);
   for (const auto& worker : workers_) {
     const turn::Counters& c = worker->counters();
-    status.workers.push_back({worker->allocations(), std::chrono::floor<seconds>(std::max(
-                                                         Duration(0), now - worker->last_tick()))});
+    const uint64_t sessions = worker->allocations();
+    status.workers.push_back(
+        {sessions, std::chrono::floor<seconds>(std::max(Duration(0), now - worker->last_tick()))});
+    status.sessions += sessions;
     status.sessions_opened += c.allocations_opened.get();
     status.sessions_closed += c.allocations_closed.get();
-    status.bytes_from_clients += c.relayed_to_peer_bytes.get();
-    status.bytes_to_clients += c.relayed_to_client_bytes.get();
+    status.bytes_from_clients += c.relayed_to_peer_bytes.get() + c.tcp_to_peer_bytes.get();
+    status.bytes_to_clients += c.relayed_to_client_bytes.get() + c.tcp_to_client_bytes.get();
     status.credentials_refused += c.wrong_credentials.get();
     status.quota_refusals += c.quota_refusals.get();
     status.capacity_refusals += c.capacity_refusals.get();
   }
-  status.sessions = status.sessions_opened - status.sessions_closed;
   const std::lock_guard lock(mutex_);
   if (rare_.configuration) status.realm = rare_.configuration->config.realm;
   status.listening = rare_.listening;

@@ -79,16 +79,33 @@ void add_traffic(const std::string& prefix, const std::vector<Series>& series, P
   }
 }
 
-// Of a user's sessions only the relayed payload is known, which is what both sides were sent.
-Sides sides_of(const UserTraffic::Totals& totals) {
-  return {{totals.from_client, totals.to_client}, {totals.to_client, totals.from_client}};
+// Of a session only the relayed payload is known, which is what both sides were sent.
+void add_totals(Sides& sum, const UserTraffic::Totals& totals) {
+  const auto add = [](turn::Traffic& to, const turn::Traffic& more) {
+    to.packets += more.packets;
+    to.bytes += more.bytes;
+  };
+  add(sum.clients.received, totals.from_client);
+  add(sum.clients.sent, totals.to_client);
+  add(sum.peers.received, totals.to_client);
+  add(sum.peers.sent, totals.from_client);
 }
 
-std::vector<Series> traffic_by_realm(const MetricsSetup& setup, const Sides& total) {
-  if (setup.users == nullptr) return {{{{"realm", setup.realm}}, total}};
+std::vector<Series> traffic_by_realm(const MetricsSetup& setup) {
   std::vector<Series> series;
-  for (const UserTraffic::Named& named : setup.users->read().users) {
-    series.push_back({{{"realm", setup.realm}, {"user", named.user}}, sides_of(named.totals)});
+  // There from the beginning: a rate wants to see the zero.
+  if (!setup.tells_users()) series.push_back({{{"realm", setup.realm}}, {}});
+  if (setup.traffic == nullptr) return series;
+  for (const UserTraffic::Named& named : setup.traffic->read().users) {
+    // Nobody has a realm where nobody needs credentials.
+    const std::string& realm = named.realm.empty() ? setup.realm : named.realm;
+    if (setup.tells_users()) {
+      series.push_back({{{"realm", realm}, {"user", named.user}}, {}});
+    } else if (realm != setup.realm) {
+      series.push_back({{{"realm", realm}}, {}});
+    }
+    const bool is_own = !setup.tells_users() && realm == setup.realm;
+    add_totals((is_own ? series.front() : series.back()).traffic, named.totals);
   }
   return series;
 }
@@ -128,7 +145,7 @@ void add_coturn_metrics(const MetricsSetup& setup, Page& page) {
       .add({}, sum_of(workers, &Counters::binding_errors));
 
   const Sides total = total_traffic(workers);
-  add_traffic("turn_traffic_", traffic_by_realm(setup, total), page);
+  add_traffic("turn_traffic_", traffic_by_realm(setup), page);
   add_traffic("turn_total_traffic_", {{{}, total}}, page);
   add_allocations(setup, page);
   page.counter("turn_packet_processed", "Packets from clients and peers.")
@@ -145,7 +162,7 @@ void add_coturn_metrics(const MetricsSetup& setup, Page& page) {
       .add({}, left_out);
   if (setup.error_replies != nullptr) {
     page.gauge("turn_ratelimit_occupied_buckets", "Sources that have been sent errors lately.")
-        .add({}, setup.error_replies->occupied(setup.error_limit, net::monotonic_now()));
+        .add({}, setup.error_replies->occupied(setup.limits.errors, net::monotonic_now()));
     page.gauge("turn_ratelimit_total_buckets", "Sources that can be told apart.")
         .add({}, turn::ReplyBuckets::kBuckets);
   }

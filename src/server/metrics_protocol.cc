@@ -180,9 +180,9 @@ void add_sessions(const MetricsSetup& setup, Page& page) {
     }
     shares.add({{"worker", std::to_string(i)}}, sum);
   }
-  if (setup.total_quota != 0) {
-    page.gauge("turnpike_allocations_limit", "How many allocations total-quota allows.")
-        .add({}, setup.total_quota);
+  if (setup.limits.total_quota != 0) {
+    page.gauge("turnpike_allocations_limit", "How many allocations total-quota allows each realm.")
+        .add({}, setup.limits.total_quota);
   }
   page.histogram("turnpike_session_duration_seconds", "How long allocations lived that ended.")
       .add_histogram({}, sum_of_histograms(setup.workers, &WorkerStats::session_length));
@@ -229,18 +229,22 @@ void add_protocol_metrics(const MetricsSetup& setup, Page& page) {
 }
 
 void add_user_metrics(const MetricsSetup& setup, Page& page) {
-  const UserTraffic::Report report = setup.users->read();
+  const UserTraffic::Report report = setup.traffic->read();
   Family& packets = page.counter("turnpike_user_relayed_packets_total",
-                                 "Datagrams relayed, by user and direction.");
-  Family& bytes =
-      page.counter("turnpike_user_relayed_bytes_total", "Payload relayed, by user and direction.");
-  const auto add = [&](const std::string& user, const UserTraffic::Totals& totals) {
-    packets.add({{"user", user}, {"direction", "to_peer"}}, totals.from_client.packets);
-    packets.add({{"user", user}, {"direction", "to_client"}}, totals.to_client.packets);
-    bytes.add({{"user", user}, {"direction", "to_peer"}}, totals.from_client.bytes);
-    bytes.add({{"user", user}, {"direction", "to_client"}}, totals.to_client.bytes);
+                                 "Datagrams relayed, by realm, user and direction.");
+  Family& bytes = page.counter("turnpike_user_relayed_bytes_total",
+                               "Payload relayed, by realm, user and direction.");
+  const auto add = [&](const UserTraffic::Named& named, const char* direction,
+                       const turn::Traffic& traffic) {
+    const metrics::Labels labels = {
+        {"realm", named.realm}, {"user", named.user}, {"direction", direction}};
+    packets.add(labels, traffic.packets);
+    bytes.add(labels, traffic.bytes);
   };
-  for (const UserTraffic::Named& named : report.users) add(named.user, named.totals);
+  for (const UserTraffic::Named& named : report.users) {
+    add(named, "to_peer", named.totals.from_client);
+    add(named, "to_client", named.totals.to_client);
+  }
   page.gauge("turnpike_user_labels_limit", "Users that have a label of their own, at most.")
       .add({}, UserTraffic::kPlaces);
   page.counter("turnpike_other_users_relayed_packets_total",

@@ -15,10 +15,15 @@ void MetricsSource::set_certificates(const net::TlsContext& tls) {
   certificates_ = std::move(certificates);
 }
 
-void MetricsSource::add_server(metrics::Page& page) const {
+void MetricsSource::set_limits(const MetricsLimits& limits) {
+  const std::lock_guard lock(mutex_);
+  setup_.limits = limits;
+}
+
+void MetricsSource::add_server(const MetricsSetup& setup, metrics::Page& page) const {
   page.gauge("turnpike_build_info", "Always 1; the labels say what is running.")
       .add({{"version", std::string(kVersion)}}, 1);
-  page.gauge("turnpike_workers", "Threads that relay.").add({}, setup_.workers.size());
+  page.gauge("turnpike_workers", "Threads that relay.").add({}, setup.workers.size());
   page.gauge("turnpike_draining", "1 while no new allocations are made.")
       .add({}, draining_.load(std::memory_order_relaxed) ? 1 : 0);
 
@@ -34,12 +39,15 @@ void MetricsSource::add_server(metrics::Page& page) const {
 }
 
 metrics::Page MetricsSource::page() const {
+  std::unique_lock lock(mutex_);
+  const MetricsSetup setup = setup_;
+  lock.unlock();
   metrics::Page page;
-  add_server(page);
-  add_protocol_metrics(setup_, page);
-  add_transport_metrics(setup_, page);
-  if (setup_.users != nullptr) add_user_metrics(setup_, page);
-  if (setup_.coturn_names == CoturnNames::yes) add_coturn_metrics(setup_, page);
+  add_server(setup, page);
+  add_protocol_metrics(setup, page);
+  add_transport_metrics(setup, page);
+  if (setup.tells_users()) add_user_metrics(setup, page);
+  if (setup.coturn_names == CoturnNames::yes) add_coturn_metrics(setup, page);
   metrics::add_process_metrics(page);
   return page;
 }

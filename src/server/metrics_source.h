@@ -36,6 +36,13 @@ struct WorkerView {
 
 enum class CoturnNames : uint8_t { no, yes };
 
+// What the configuration in force allows.
+struct MetricsLimits {
+  turn::ReplyLimit errors;
+  uint32_t ports_per_address = 0;
+  uint64_t total_quota = 0;  // 0: no limit.
+};
+
 // All of it outlives the source; what may be null is then not told.
 struct MetricsSetup {
   std::vector<WorkerView> workers;
@@ -43,13 +50,15 @@ struct MetricsSetup {
   const relay::Reservations* reservations = nullptr;
   const auth::AuthService::Counters* auth = nullptr;
   const turn::ReplyBuckets* error_replies = nullptr;
-  turn::ReplyLimit error_limit;
-  const UserTraffic* users = nullptr;
+  const UserTraffic* traffic = nullptr;
   const webrtc::RestCounters* rest = nullptr;
-  uint32_t ports_per_address = 0;
-  uint64_t total_quota = 0;  // 0: no limit.
+  MetricsLimits limits = {};
   std::string realm;
   CoturnNames coturn_names = CoturnNames::no;
+
+  [[nodiscard]] bool tells_users() const {
+    return traffic != nullptr && traffic->by() == UserTraffic::By::realm_and_user;
+  }
 };
 
 class MetricsSource {
@@ -60,6 +69,7 @@ class MetricsSource {
   [[nodiscard]] metrics::Page page() const;
   void set_draining() { draining_.store(true, std::memory_order_relaxed); }
   void set_certificates(const net::TlsContext& tls);
+  void set_limits(const MetricsLimits& limits);
 
  private:
   struct Certificate {
@@ -67,11 +77,11 @@ class MetricsSource {
     int64_t expires_unix_s = 0;
   };
 
-  void add_server(metrics::Page& page) const;
+  void add_server(const MetricsSetup& setup, metrics::Page& page) const;
 
-  const MetricsSetup setup_;
   std::atomic<bool> draining_{false};
   mutable std::mutex mutex_;
+  MetricsSetup setup_;                     // Guarded by mutex_.
   std::vector<Certificate> certificates_;  // Guarded by mutex_.
 };
 

@@ -164,7 +164,7 @@ void add_ports(const MetricsSetup& setup, Page& page) {
   page.gauge("turnpike_relay_sockets", "Relayed addresses that are open.")
       .add({}, sum_of(setup.workers, &WorkerStats::relay_sockets));
   page.gauge("turnpike_relay_ports_limit", "Ports of each relay address.")
-      .add({}, setup.ports_per_address);
+      .add({}, setup.limits.ports_per_address);
   if (setup.directory != nullptr) {
     Family& used =
         page.gauge("turnpike_relay_ports_used", "Ports that allocations hold, by relay address.");

@@ -66,7 +66,7 @@ constexpr OptionRow kOptionRows[] = {
                                                            Takes::effect),
     option_row<&Config::no_udp_relay>("no-udp-relay", Takes::effect),
     option_row<&Config::no_tcp_relay>("no-tcp-relay", Takes::effect),
-    option_row<&Config::alternate_servers>("alternate-server", Takes::restart),
+    option_row<&Config::alternate_servers>("alternate-server", Takes::effect),
     option_row<&Config::rfc5780>("rfc5780", Takes::restart),
     option_row<&Config::tcp_connect_back>("tcp-connect-back", Takes::effect),
     option_row<&Config::mobility>("mobility", Takes::effect),
@@ -136,7 +136,7 @@ constexpr OptionRow kOptionRows[] = {
     option_row<&Config::admin_socket_group>("admin-socket-group", Takes::restart),
     option_row<&Config::admin_port>("admin-port", Takes::restart),
     option_row<&Config::admin_address>("admin-address", Takes::restart),
-    option_row<&Config::admin_token>("admin-token", Takes::restart),
+    option_row<&Config::admin_token>("admin-token", Takes::effect),
     option_row<&Config::drain_timeout_s>("drain-timeout", Takes::effect),
     option_row<&Config::drain_min_allocations>("drain-min-allocations", Takes::effect),
     option_row<&Config::prometheus>("prometheus", Takes::restart),
@@ -166,6 +166,18 @@ ConfigChanges changes_between(const Config& current, const Config& next) {
 void keep_what_needs_restart(const Config& current, Config& next) {
   for (const OptionRow& row : kOptionRows) {
     if (row.takes == Takes::restart) row.copy(current, next);
+  }
+}
+
+void keep_applied(const config::AppliedValues& current,
+                  const std::vector<std::string>& needs_restart, config::AppliedValues& next) {
+  for (const std::string& option : needs_restart) {
+    const auto before = current.find(option);
+    if (before == current.end()) {
+      next.erase(option);
+    } else {
+      next[option] = before->second;
+    }
   }
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "config/config.h"
+#include "config/load.h"
 
 namespace turnpike::server {
 
@@ -18,5 +18,8 @@ ConfigChanges changes_between(const config::Config& current, const config::Confi
 
 // Puts what needs a restart back to what is in force.
 void keep_what_needs_restart(const config::Config& current, config::Config& next);
+// The same for what was read of them: the options of `needs_restart` say what they said before.
+void keep_applied(const config::AppliedValues& current,
+                  const std::vector<std::string>& needs_restart, config::AppliedValues& next);
 
 }  // namespace turnpike::server

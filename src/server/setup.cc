@@ -21,6 +21,12 @@ auth::NonceKey make_nonce_key(const config::Config& config) {
   return stun::sha256(as_bytes(config.stateless_nonce_secret));
 }
 
+MetricsLimits make_metrics_limits(const config::Config& config) {
+  return {.errors = {config.unauthorized_ratelimit_rps, config.unauthorized_ratelimit_burst},
+          .ports_per_address = static_cast<uint32_t>(config.max_port - config.min_port + 1),
+          .total_quota = config.total_quota};
+}
+
 relay::RelaySettings make_relay_settings(const config::Config& config) {
   relay::RelaySettings settings;
   settings.min_port = config.min_port;

@@ -9,6 +9,7 @@
 #include "net/tls_context.h"
 #include "relay/relay_addresses.h"
 #include "server/client_limits.h"
+#include "server/metrics_source.h"
 
 namespace turnpike::server {
 
@@ -18,6 +19,7 @@ std::vector<Ip> ips_of(const net::HostAddresses& host);
 auth::NonceKey make_nonce_key(const config::Config& config);
 
 relay::RelaySettings make_relay_settings(const config::Config& config);
+MetricsLimits make_metrics_limits(const config::Config& config);
 
 // TLS or DTLS is wanted on at least one socket.
 bool serves_tls(const config::Config& config);

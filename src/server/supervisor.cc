@@ -175,7 +175,6 @@ void Supervisor::on_question(const MainQuestion& question) {
     desk_->put({asked->question, std::move(done)});
   } else if (const auto* drain = std::get_if<DrainQuestion>(&question)) {
     obey(shutdown_.on_drain(net::monotonic_now(), drain->within));
-    desk_->note_draining(shutdown_.deadline());
     desk_->put({drain->question, Done{}});
   } else {
     desk_->put({std::get<SyncQuestion>(question).question, Done{}});
@@ -206,6 +205,8 @@ void Supervisor::on_tick() {
 void Supervisor::obey(Shutdown::Verdict verdict) {
   switch (verdict) {
     case Shutdown::Verdict::nothing_new:
+      // A second order may have brought a deadline.
+      if (shutdown_.draining()) desk_->note_draining(shutdown_.deadline());
       return;
     case Shutdown::Verdict::begin_drain:
       // Readiness first: whoever balances the load must have looked away before we refuse.

@@ -72,6 +72,7 @@ class Supervisor {
   struct Prepared {
     std::shared_ptr<const net::TlsContext> tls;
     std::unique_ptr<auth::UserStore> users;
+    std::unique_ptr<Alternates> alternates;  // nullptr: there are none, or the same as before.
   };
 
   // supervisor_start.cc: how it comes to be.
@@ -79,6 +80,9 @@ class Supervisor {
   Result<void, std::string> prepare();
   Result<Listeners, std::string> get_listeners(uint32_t workers);
   void make_workers(Listeners listeners);
+  // nullptr: there is none.
+  Result<std::unique_ptr<Alternates>, std::string> make_alternates(
+      const std::vector<AlternateServer>& servers);
   Result<void, std::string> prepare_alternates();
   void make_desk();
   Result<void, std::string> drop_rights() const;
@@ -108,6 +112,7 @@ class Supervisor {
   ReloadReport reload();
   Result<Prepared, std::string> prepare_reload(const config::Config& next);
   void use_configuration(config::LoadResult loaded, Prepared prepared);
+  void use_alternates(std::unique_ptr<Alternates> alternates);
   void report(const ReloadReport& report);
   void mail_settings();
 

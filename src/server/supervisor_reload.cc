@@ -1,6 +1,7 @@
 // Supervisor: certificates and configurations that come while it runs.
 #include "base/log.h"
 #include "net/clock.h"
+#include "server/own_servers.h"
 #include "server/reload.h"
 #include "server/setup.h"
 #include "server/supervisor.h"
@@ -43,10 +44,13 @@ ReloadReport Supervisor::reload() {
   if (!report.errors.empty()) return report;
 
   loaded.config.realm = choose_realm(loaded.config);
-  // What was found out goes on counting.
-  if (config_.external_ip_auto) loaded.config.external_ips = config_.external_ips;
+  // What was found out goes on counting, and what was said until a restart finds it out.
+  if (config_.external_ip_auto || loaded.config.external_ip_auto) {
+    loaded.config.external_ips = config_.external_ips;
+  }
   ConfigChanges changes = changes_between(config_, loaded.config);
   keep_what_needs_restart(config_, loaded.config);
+  keep_applied(desk_->configuration()->applied, changes.needs_restart, loaded.applied);
   auto prepared = prepare_reload(loaded.config);
   if (!prepared) {
     report.errors.push_back(prepared.error());
@@ -70,6 +74,11 @@ Result<Supervisor::Prepared, std::string> Supervisor::prepare_reload(const confi
     if (!tls) return unexpected(tls.error());
     prepared.tls = std::move(*tls);
   }
+  if (next.alternate_servers != config_.alternate_servers) {
+    auto alternates = make_alternates(next.alternate_servers);
+    if (!alternates) return unexpected(alternates.error());
+    prepared.alternates = std::move(*alternates);
+  }
   // The last thing that can fail, and the first that counts.
   if (make_log_settings(next) != make_log_settings(config_) &&
       !configure_log(make_log_settings(next))) {
@@ -78,7 +87,19 @@ Result<Supervisor::Prepared, std::string> Supervisor::prepare_reload(const confi
   return prepared;
 }
 
+// Until the new ones have answered clients are served here.
+void Supervisor::use_alternates(std::unique_ptr<Alternates> alternates) {
+  alternates_ = std::move(alternates);
+  post_to_all([] {
+    return NewAlternates{std::make_shared<const std::vector<AlternateServer>>(), {}};
+  });
+  if (!alternates_) return;
+  alternates_->use_own(own_servers(config_, ips_of(*host_)));
+  alternates_->start();
+}
+
 void Supervisor::use_configuration(config::LoadResult loaded, Prepared prepared) {
+  const bool other_alternates = loaded.config.alternate_servers != config_.alternate_servers;
   config_ = std::move(loaded.config);
   desk_->set_configuration({config_, std::move(loaded.applied), loaded.file}, endpoints_);
   // What an operator set by hand holds until here.
@@ -92,6 +113,8 @@ void Supervisor::use_configuration(config::LoadResult loaded, Prepared prepared)
   auth_service_->replace(std::move(prepared.users));
   mail_settings();
   update_rest();
+  if (other_alternates) use_alternates(std::move(prepared.alternates));
+  if (metrics_) metrics_->set_limits(make_metrics_limits(config_));
   const auto workers = static_cast<uint32_t>(workers_.size());
   const NewLimits limits = {make_stream_limits(config_, workers),
                             make_dtls_limits(config_, workers), make_relay_settings(config_)};

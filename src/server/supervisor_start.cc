@@ -127,7 +127,9 @@ void Supervisor::make_workers(Listeners listeners) {
       [this](auth::LookupRequest&& question) { return auth_service_->submit(std::move(question)); },
       [this](Answer&& answer) { desk_->put(std::move(answer)); }};
   if (config_.prometheus && config_.prometheus_username_labels) {
-    user_traffic_ = std::make_unique<UserTraffic>(workers);
+    user_traffic_ = std::make_unique<UserTraffic>(workers, UserTraffic::By::realm_and_user);
+  } else if (config_.prometheus && config_.prometheus_coturn_names) {
+    user_traffic_ = std::make_unique<UserTraffic>(workers, UserTraffic::By::realm);
   }
   for (uint32_t i = 0; i < workers; ++i) {
     WorkerSetup setup;
@@ -161,16 +163,20 @@ void Supervisor::make_workers(Listeners listeners) {
   }
 }
 
+Result<std::unique_ptr<Alternates>, std::string> Supervisor::make_alternates(
+    const std::vector<AlternateServer>& servers) {
+  if (servers.empty()) return std::unique_ptr<Alternates>();
+  return Alternates::make(servers, loop_, [this](const AlternateHealth& health) {
+    const auto list = std::make_shared<const std::vector<AlternateServer>>(health.healthy());
+    post_to_all([&] { return NewAlternates{list, health.own()}; });
+  });
+}
+
 Result<void, std::string> Supervisor::prepare_alternates() {
-  if (config_.alternate_servers.empty()) return {};
-  auto alternates =
-      Alternates::make(config_.alternate_servers, loop_, [this](const AlternateHealth& health) {
-        const auto list = std::make_shared<const std::vector<AlternateServer>>(health.healthy());
-        post_to_all([&] { return NewAlternates{list, health.own()}; });
-      });
+  auto alternates = make_alternates(config_.alternate_servers);
   if (!alternates) return unexpected(alternates.error());
   alternates_ = std::move(*alternates);
-  alternates_->use_own(own_servers(config_, ips_of(*host_)));
+  if (alternates_) alternates_->use_own(own_servers(config_, ips_of(*host_)));
   return {};
 }
 
@@ -245,11 +251,9 @@ Result<void, std::string> Supervisor::start_metrics() {
   setup.reservations = &reservations_;
   setup.auth = &auth_service_->counters();
   setup.error_replies = &error_replies_;
-  setup.error_limit = {config_.unauthorized_ratelimit_rps, config_.unauthorized_ratelimit_burst};
-  setup.users = user_traffic_.get();
+  setup.traffic = user_traffic_.get();
   setup.rest = rest_ ? &rest_->counters() : nullptr;
-  setup.ports_per_address = static_cast<uint32_t>(config_.max_port - config_.min_port + 1);
-  setup.total_quota = config_.total_quota;
+  setup.limits = make_metrics_limits(config_);
   setup.realm = config_.realm;
   setup.coturn_names = config_.prometheus_coturn_names ? CoturnNames::yes : CoturnNames::no;
   metrics_ = std::make_unique<MetricsSource>(std::move(setup));

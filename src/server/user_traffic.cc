@@ -23,9 +23,16 @@ void add_to(UserTraffic::Totals& sum, const UserTraffic::Totals& more) {
   add_to(sum.to_client, more.to_client);
 }
 
+// No two pairs have the same, whatever clients call themselves.
+std::string place_key(std::string_view realm, std::string_view user) {
+  std::string key = std::to_string(realm.size()) + " ";
+  key.append(realm).append(user);
+  return key;
+}
+
 }  // namespace
 
-UserTraffic::UserTraffic(uint32_t workers) {
+UserTraffic::UserTraffic(uint32_t workers, By by) : by_(by) {
   for (uint32_t i = 0; i < workers; ++i) books_.push_back(std::make_unique<Book>());
   // A place never moves, though nothing points to one but by its index.
   places_.reserve(kPlaces);
@@ -33,7 +40,9 @@ UserTraffic::UserTraffic(uint32_t workers) {
 
 void UserTraffic::book(uint32_t worker, turn::Allocation& allocation, Instant now) {
   turn::Account& account = allocation.account;
-  if (account.slot == turn::Account::kNone) account.slot = enter(allocation.quota.user(), now);
+  if (account.slot == turn::Account::kNone) {
+    account.slot = enter(allocation.realm, allocation.quota.user(), now);
+  }
   if (account.from_client.packets == allocation.from_client.packets &&
       account.to_client.packets == allocation.to_client.packets) {
     return;
@@ -47,7 +56,9 @@ void UserTraffic::book(uint32_t worker, turn::Allocation& allocation, Instant no
 void UserTraffic::close(uint32_t worker, const turn::AllocationClosed& closed, Instant now) {
   turn::Account account = closed.account;
   // Shorter than a second: it was never booked.
-  if (account.slot == turn::Account::kNone) account.slot = enter(closed.quota_user, now);
+  if (account.slot == turn::Account::kNone) {
+    account.slot = enter(closed.realm, closed.quota_user, now);
+  }
   add(worker, account.slot, minus(closed.from_client, account.from_client),
       minus(closed.to_client, account.to_client));
   leave(account.slot, now);
@@ -62,10 +73,11 @@ void UserTraffic::add(uint32_t worker, uint32_t slot, const turn::Traffic& from_
   to.to_client_bytes.add(to_client.bytes);
 }
 
-uint32_t UserTraffic::enter(std::string_view user, Instant now) {
+uint32_t UserTraffic::enter(std::string_view realm, std::string_view user, Instant now) {
+  if (by_ == By::realm) user = {};
+  std::string key = place_key(realm, user);
   const std::lock_guard lock(mutex_);
-  std::string name(user);
-  if (const auto known = by_name_.find(name); known != by_name_.end()) {
+  if (const auto known = by_key_.find(key); known != by_key_.end()) {
     ++places_[known->second].sessions;
     return known->second;
   }
@@ -73,8 +85,8 @@ uint32_t UserTraffic::enter(std::string_view user, Instant now) {
   if (place == nullptr) return kOthers;
   const auto slot = static_cast<uint32_t>(place - places_.data());
   const Totals now_there = sum(slot);
-  *place = {name, 1, now, now_there};
-  by_name_.emplace(std::move(name), slot);
+  *place = {std::string(realm), std::string(user), 1, now, now_there};
+  by_key_.emplace(std::move(key), slot);
   return slot;
 }
 
@@ -87,7 +99,7 @@ UserTraffic::Place* UserTraffic::find_place(Instant now) {
   if (longest_gone->sessions > 0 || now - longest_gone->left < kPlaceKept) return nullptr;
   const auto slot = static_cast<uint32_t>(longest_gone - places_.begin());
   add_to(gone_, minus(sum(slot), longest_gone->before));
-  by_name_.erase(longest_gone->user);
+  by_key_.erase(place_key(longest_gone->realm, longest_gone->user));
   return &*longest_gone;
 }
 
@@ -113,7 +125,8 @@ UserTraffic::Report UserTraffic::read() const {
   const std::lock_guard lock(mutex_);
   report.users.reserve(places_.size());
   for (uint32_t slot = 0; slot < places_.size(); ++slot) {
-    report.users.push_back({places_[slot].user, minus(sum(slot), places_[slot].before)});
+    const Place& place = places_[slot];
+    report.users.push_back({place.realm, place.user, minus(sum(slot), place.before)});
   }
   report.others = gone_;
   add_to(report.others, sum(kOthers));

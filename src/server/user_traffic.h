@@ -1,6 +1,6 @@
-// Traffic by user, for `prometheus-username-labels`. Users come and go without end, and a label
-// value stays in Prometheus for ever, so there are places for a fixed number of them; whoever finds
-// none is counted among the others.
+// Traffic by realm, or by realm and user for `prometheus-username-labels`. Users come and go
+// without end, and a label value stays in Prometheus for ever, so there are places for a fixed
+// number of them; whoever finds none is counted among the others.
 //
 // Each worker books the traffic of its sessions once a second, in counters of its own. The lock is
 // taken when a session begins or ends, and by a scrape; never for a packet.
@@ -33,7 +33,8 @@ class UserTraffic {
     turn::Traffic to_client;
   };
   struct Named {
-    std::string user;
+    std::string realm;
+    std::string user;  // Empty where realms alone are told apart.
     Totals totals;
   };
   struct Report {
@@ -41,7 +42,9 @@ class UserTraffic {
     Totals others;
   };
 
-  explicit UserTraffic(uint32_t workers);
+  enum class By : uint8_t { realm, realm_and_user };
+
+  explicit UserTraffic(uint32_t workers, By by = By::realm_and_user);
 
   // On the worker's own thread: what an allocation relayed since it was last booked.
   void book(uint32_t worker, turn::Allocation& allocation, Instant now);
@@ -50,6 +53,7 @@ class UserTraffic {
 
   // Any thread.
   [[nodiscard]] Report read() const;
+  [[nodiscard]] By by() const { return by_; }
 
  private:
   // The one after the last place is that of the others.
@@ -63,13 +67,14 @@ class UserTraffic {
   };
   using Book = std::array<Slot, kPlaces + 1>;
   struct Place {
+    std::string realm;
     std::string user;
     uint32_t sessions = 0;
     Instant left{};
     Totals before;  // What had been counted here when this user came.
   };
 
-  uint32_t enter(std::string_view user, Instant now);
+  uint32_t enter(std::string_view realm, std::string_view user, Instant now);
   void leave(uint32_t slot, Instant now);
   // nullptr: all places are taken.
   Place* find_place(Instant now);
@@ -77,12 +82,13 @@ class UserTraffic {
            const turn::Traffic& to_client);
   [[nodiscard]] Totals sum(uint32_t slot) const;
 
+  const By by_;
   std::vector<std::unique_ptr<Book>> books_;  // Index: worker.
 
   mutable std::mutex mutex_;
-  std::vector<Place> places_;                          // Guarded by mutex_.
-  std::unordered_map<std::string, uint32_t> by_name_;  // Guarded by mutex_.
-  Totals gone_;                                        // Guarded by mutex_: of former places.
+  std::vector<Place> places_;                         // Guarded by mutex_.
+  std::unordered_map<std::string, uint32_t> by_key_;  // Guarded by mutex_.
+  Totals gone_;                                       // Guarded by mutex_: of former places.
 };
 
 }  // namespace turnpike::server

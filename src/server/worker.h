@@ -94,7 +94,9 @@ class Worker {
   [[nodiscard]] size_t letters_waiting() const { return mailbox_.waiting(); }
   [[nodiscard]] uint64_t allocations() const {
     const turn::Counters& c = counters();
-    return c.allocations_opened.get() - c.allocations_closed.get();
+    // As below, what was closed is read first.
+    const uint64_t closed = c.allocations_closed.get();
+    return c.allocations_opened.get() - closed;
   }
   [[nodiscard]] uint64_t connections() const {
     const ClientCounters& c = client_counters_;

@@ -82,6 +82,18 @@ def user_signal():
         equal(server.has_ended(10), 0)
 
 
+@case("a deadline that comes after SIGUSR1 counts, and is told")
+def later_deadline():
+    with ManagedServer(["drain-timeout=3"]) as server, server.client() as client:
+        client.relayed()
+        server.process.send_signal(signal.SIGUSR1)
+        until(lambda: is_draining(server), "draining")
+        equal(server.admin.get("/v1/status")["drain_left_s"], None)
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.admin.get("/v1/status")["drain_left_s"] in (1, 2, 3), "the deadline is not told")
+        equal(server.has_ended(15), 0)
+
+
 @case("`turnpike drain` drains, with a limit if it says so")
 def command():
     with ManagedServer() as server, server.client() as client:

@@ -1,5 +1,6 @@
 """A server whose metrics a test reads, and a session that gives it something to count."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -23,6 +24,14 @@ class Metered(harness.Server):
         self.metrics_port = free_port()
         super().__init__("--prometheus", "--prometheus-address=127.0.0.1", "--prometheus-port=%d" % self.metrics_port,
                          "--allow-loopback-peers", *options, **more)
+
+    def wait_until_ready(self):
+        super().wait_until_ready()
+        until(self.serves_metrics, "there are no metrics", 20)
+
+    def serves_metrics(self):
+        with contextlib.suppress(ConnectionRefusedError), self.connect():
+            return True
 
     def url(self, path="/metrics"):
         return "http://127.0.0.1:%d%s" % (self.metrics_port, path)

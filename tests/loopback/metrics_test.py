@@ -2,16 +2,19 @@
 """What the metrics of a running server say. HTTP clients with bad manners are in tests/interop/attacks/http_test.py."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import stunlib  # noqa: E402
-from harness import Skip, case, equal, main, true, until  # noqa: E402
+from adminlib import Admin, ManagedServer  # noqa: E402
+from harness import Skip, case, equal, free_port, main, true, until  # noqa: E402
 from metered import Metered, relay_some, tool  # noqa: E402
 
 
@@ -26,7 +29,8 @@ def own_names():
     with Metered("--prometheus-username-labels") as server:
         client, peer = relay_some(server)
         with client, peer:
-            server.wait_for(5000, "turnpike_user_relayed_bytes_total", user="user", direction="to_peer")
+            server.wait_for(5000, "turnpike_user_relayed_bytes_total", realm="r.example", user="user",
+                            direction="to_peer")
             equal(lint(server.text()), [], "findings")
 
 
@@ -77,8 +81,8 @@ def live_traffic():
             true(of("turnpike_client_sent_bytes_total", transport="udp") >= 5040, "bytes to the client")
             equal(of("turnpike_client_received_bytes_total", transport="tls"), 0, "bytes over TLS")
             equal(of("turn_total_traffic_peer_sentb"), 5000, "coturn's name")
-            equal(of("turn_traffic_peer_rcvp", realm="r.example"), 10, "coturn's name, by realm")
             equal(of("turn_total_allocations", type="UDP"), 1, "coturn's gauge")
+            server.wait_for(10, "turn_traffic_peer_rcvp", realm="r.example")
 
 
 @case("refusals, challenges and wrong credentials are told by code and by outcome")
@@ -130,6 +134,59 @@ def ports():
             server.wait_for(0, "turnpike_relay_ports_used", address="127.0.0.1", transport="udp")
 
 
+@case("the limits that are told are those in force, after a reload too")
+def limits_in_force():
+    port = free_port()
+    lines = ["prometheus", "prometheus-address=127.0.0.1", "prometheus-port=%d" % port]
+    with ManagedServer(lines + ["min-port=40000", "max-port=40009", "total-quota=100"]) as server:
+        def told():
+            with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=10) as answer:
+                return dict(re.findall(r"^turnpike_(relay_ports_limit|allocations_limit) (\S+)$",
+                                       answer.read().decode(), re.M))
+        server.admin.get("/readyz")  # It answers last, when the metrics are served.
+        equal(told(), {"relay_ports_limit": "10", "allocations_limit": "100"})
+        kept = [line for line in server.lines if not line.startswith(("min-port", "max-port", "total-quota"))]
+        server.reload(kept + ["min-port=40000", "max-port=40999", "total-quota=5"])
+        equal(told(), {"relay_ports_limit": "1000", "allocations_limit": "5"})
+        server.reload(kept + ["min-port=40000", "max-port=40999"])
+        equal(told(), {"relay_ports_limit": "1000"})
+
+
+@case("namesakes of two realms are counted apart, and coturn's names have the realm of the session")
+def realms():
+    class Elsewhere(stunlib.Client):
+        origin = [(0x802F, b"https://a.example")]
+
+        def plain(self, method, attributes=(), **options):
+            return super().plain(method, self.origin + list(attributes), **options)
+
+        def signed(self, method, attributes=(), txid=None, **options):
+            return super().signed(method, self.origin + list(attributes), txid, **options)
+
+    for by_user in (True, False):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Metered("--prometheus-coturn-names", "--userdb=" + os.path.join(folder, "turndb"),
+                             "--admin-socket=" + os.path.join(folder, "admin"),
+                             *(["--prometheus-username-labels"] if by_user else []))
+            with server:
+                admin = Admin(os.path.join(folder, "admin"))
+                equal(admin.ask("PUT", "/v1/users/user?realm=other.example", {"password": "word"}).status, 201)
+                equal(admin.ask("POST", "/v1/origins", {"origin": "https://a.example", "realm": "other.example"}).status,
+                      201)
+                with server.client() as here, Elsewhere(server.address, b"user", b"word") as there, stunlib.Peer() as peer:
+                    for client, size in ((here, 11), (there, 77)):
+                        client.relayed()
+                        equal(client.bind_channel(0x4000, *peer.address).code, 0, "ChannelBind")
+                        client.send_raw(stunlib.channel_data(0x4000, b"x" * size))
+                        true(peer.take()[0] is not None, "a datagram was lost")
+                    for realm, size in (("r.example", 11), ("other.example", 77)):
+                        user = {"user": "user"} if by_user else {}
+                        server.wait_for(size, "turn_traffic_peer_sentb", realm=realm, **user)
+                        if by_user:
+                            server.wait_for(size, "turnpike_user_relayed_bytes_total", realm=realm, user="user",
+                                            direction="to_peer")
+
+
 @case("users are named when asked for, without the timestamp of a time-limited name")
 def users():
     secret = b"north-north-north"
@@ -137,7 +194,8 @@ def users():
         name, password = stunlib.time_limited(secret, b"ann", int(time.time()) + 600)
         client, peer = relay_some(server, 3, 100, name, password)
         with client, peer:
-            server.wait_for(300, "turnpike_user_relayed_bytes_total", user="ann", direction="to_peer")
+            server.wait_for(300, "turnpike_user_relayed_bytes_total", realm="r.example", user="ann",
+                            direction="to_peer")
     with Metered() as server:
         client, peer = relay_some(server)
         with client, peer:

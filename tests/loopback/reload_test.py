@@ -11,8 +11,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from adminlib import ManagedServer, until  # noqa: E402
-from harness import case, equal, main, server_command, shortened, true  # noqa: E402
+from adminlib import Admin, ManagedServer, until  # noqa: E402
+from harness import case, equal, free_port, main, server_command, shortened, true  # noqa: E402
 from stunlib import Peer, channel_data  # noqa: E402
 
 
@@ -82,18 +82,49 @@ def bad():
 @case("what needs a restart is named, and the rest counts")
 def restart():
     with ManagedServer() as server:
+        threads = server.admin.get("/v1/config")["options"]["relay-threads"]["value"]
         report = server.reload([line for line in server.lines if not line.startswith("realm")]
                                + ["realm=elsewhere", "relay-threads=3", "user-quota=7"])
         equal(report["reloaded"], True)
         equal(report["needs_restart"], ["relay-threads", "realm"])
         equal(report["changed"], ["user-quota"])
         equal(server.admin.get("/v1/status")["needs_restart"], ["relay-threads", "realm"])
+        for _ in range(2):
+            told = server.admin.get("/v1/config")["options"]
+            equal({name: told[name]["value"] for name in ("relay-threads", "realm", "user-quota")},
+                  {"relay-threads": threads, "realm": "r.example", "user-quota": "7"}, "what is in force")
+            equal(server.admin.ask("POST", "/v1/reload").json["needs_restart"], ["relay-threads", "realm"])
         with server.client() as client:
             equal(client.allocate().code, 0, "the realm stays what it was")
             client.refresh(0)
         code, text = server.tool("reload")
         equal(code, 0)
         true("needs a restart: realm" in text, text)
+
+
+@case("clients are sent to other servers, and back, by a reload")
+def alternates():
+    with ManagedServer() as other, ManagedServer() as server:
+        def code():
+            with server.client() as client:
+                answer = client.allocate()
+                return answer.code or client.refresh(0).code
+        equal(code(), 0)
+        equal(server.reload(server.lines + ["alternate-server=%s:%d" % other.address])["changed"], ["alternate-server"])
+        until(lambda: code() == 300, "the alternate answers", 30)
+        equal(server.reload(server.lines)["changed"], ["alternate-server"])
+        until(lambda: code() == 0, "clients are served here again")
+
+
+@case("the admin token is changed by a reload")
+def token():
+    port, first, second = free_port(), "first-token-of-some-length", "second-token-of-some-length"
+    with ManagedServer(["admin-port=%d" % port, "admin-token=" + first]) as server:
+        def status(one):
+            return Admin(("127.0.0.1", port), one).ask("GET", "/v1/status").status
+        equal([status(first), status(second)], [200, 401])
+        equal(server.reload(server.lines[:-1] + ["admin-token=" + second])["changed"], ["admin-token"])
+        equal([status(first), status(second)], [401, 200])
 
 
 @case("SIGHUP reads the configuration, too, and the log says so")

@@ -21,7 +21,10 @@ constexpr std::string_view kToken = "a-token-of-some-length";
 
 class ApiTest : public ::testing::Test {
  protected:
-  ApiTest() { set_log_level(LogLevel::off); }
+  ApiTest() {
+    set_log_level(LogLevel::off);
+    control_.in_force.config.admin_token = kToken;
+  }
 
   http::Response ask(std::string_view method, const std::string& target,
                      const std::string& body = "", http::Door door = http::Door::local,
@@ -40,7 +43,7 @@ class ApiTest : public ::testing::Test {
   static Json json_of(const http::Response& response) { return Json::parse(response.body); }
 
   FakeControl control_;
-  Api api_{control_, std::string(kToken)};
+  Api api_{control_};
 };
 
 TEST_F(ApiTest, AsksForTheTokenOverTcp) {
@@ -52,10 +55,17 @@ TEST_F(ApiTest, AsksForTheTokenOverTcp) {
 }
 
 TEST_F(ApiTest, AnEmptyTokenLetsNobodyInOverTcp) {
-  Api open(control_, "");
+  control_.in_force.config.admin_token.clear();
   http::Parser parser;
   parser.push(as_bytes("GET /v1/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \r\n\r\n"));
-  EXPECT_EQ(open.handle(parser.request(), http::Door::tcp).status, 401);
+  EXPECT_EQ(api_.handle(parser.request(), http::Door::tcp).status, 401);
+}
+
+TEST_F(ApiTest, TakesTheTokenThatIsInForceNow) {
+  control_.in_force.config.admin_token = "another-token-of-some-length";
+  EXPECT_EQ(ask("GET", "/v1/status", "", http::Door::tcp, kToken).status, 401);
+  EXPECT_EQ(ask("GET", "/v1/status", "", http::Door::tcp, "another-token-of-some-length").status,
+            200);
 }
 
 TEST_F(ApiTest, ProbesNeedNoToken) {

@@ -153,7 +153,7 @@ TEST_F(MetricsSourceTest, TellsHowFullThePortsOfEachAddressAre) {
   directory.clear({*Ip::parse("9.9.9.9"), 50000});
   directory.clear({*Ip::parse("9.9.9.9"), 50000});
   setup_.directory = &directory;
-  setup_.ports_per_address = 100;
+  setup_.limits.ports_per_address = 100;
   EXPECT_TRUE(says("turnpike_relay_ports_used{address=\"9.9.9.9\",transport=\"udp\"} 1"));
   EXPECT_TRUE(says("turnpike_relay_ports_limit 100"));
 }
@@ -171,12 +171,32 @@ TEST_F(MetricsSourceTest, TellsUsersOnlyWhenTheyAreCounted) {
   auth::QuotaLedger ledger;
   UserTraffic users(1);
   turn::Allocation allocation;
-  allocation.quota = ledger.take("r", "ann", {});
+  allocation.realm = "other";
+  allocation.quota = ledger.take("other", "ann", {});
   allocation.to_client.add(9);
   users.book(0, allocation, Instant());
-  setup_.users = &users;
-  EXPECT_NE(coturn_text().find("turn_traffic_sentb{realm=\"r\",user=\"ann\"} 9"),
+  setup_.traffic = &users;
+  EXPECT_NE(coturn_text().find("turn_traffic_sentb{realm=\"other\",user=\"ann\"} 9"),
             std::string::npos);
+}
+
+TEST_F(MetricsSourceTest, CountsTheTrafficOfEachRealmForCoturnsDashboards) {
+  auth::QuotaLedger ledger;
+  UserTraffic realms(1, UserTraffic::By::realm);
+  setup_.traffic = &realms;
+  EXPECT_NE(coturn_text().find("turn_traffic_sentb{realm=\"r\"} 0\n"), std::string::npos);
+  for (const auto& [realm, user, size] :
+       {std::tuple("r", "ann", 9), std::tuple("r", "bob", 20), std::tuple("other", "ann", 100)}) {
+    turn::Allocation allocation;
+    allocation.realm = realm;
+    allocation.quota = ledger.take(realm, user, {});
+    allocation.to_client.add(static_cast<size_t>(size));
+    realms.book(0, allocation, Instant());
+  }
+  const std::string text = coturn_text();
+  EXPECT_NE(text.find("turn_traffic_sentb{realm=\"r\"} 29\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("turn_traffic_sentb{realm=\"other\"} 100\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("ann"), std::string::npos);
 }
 
 TEST_F(MetricsSourceTest, HasTheNamesOfCoturnAndItsTypes) {
@@ -187,6 +207,15 @@ TEST_F(MetricsSourceTest, HasTheNamesOfCoturnAndItsTypes) {
   const std::string text = coturn_text();
   EXPECT_NE(text.find("turn_total_allocations{type=\"TLS/TCP\"} 1\n"), std::string::npos);
   EXPECT_NE(text.find("turn_udp_sendmmsg_gso_datagrams 7\n"), std::string::npos);
+}
+
+TEST(MetricsSource, TellsTheLimitsInForce) {
+  MetricsSource source({});
+  EXPECT_EQ(source.page().to_text().find("turnpike_allocations_limit"), std::string::npos);
+  source.set_limits({.errors = {}, .ports_per_address = 1000, .total_quota = 5});
+  const std::string text = source.page().to_text();
+  EXPECT_NE(text.find("\nturnpike_relay_ports_limit 1000\n"), std::string::npos);
+  EXPECT_NE(text.find("\nturnpike_allocations_limit 5\n"), std::string::npos);
 }
 
 TEST(MetricsSource, SaysWhileItIsDraining) {

@@ -68,5 +68,17 @@ TEST(ConfigChanges, PortsNeedARestartAndQuotasDoNot) {
   EXPECT_THAT(changes.live, ElementsAre("user-quota"));
 }
 
+TEST(ConfigChanges, WhatNeedsARestartIsToldAsItWasRead) {
+  const config::AppliedValues current = {{"relay-threads", {{"2", {"f", 1}}}},
+                                         {"user-quota", {{"5", {"f", 2}}}}};
+  config::AppliedValues next = {{"relay-threads", {{"3", {"f", 1}}}},
+                                {"listening-port", {{"99", {"f", 2}}}},
+                                {"user-quota", {{"6", {"f", 3}}}}};
+  keep_applied(current, {"relay-threads", "listening-port"}, next);
+  EXPECT_EQ(next.at("relay-threads").front().text, "2");
+  EXPECT_FALSE(next.contains("listening-port"));
+  EXPECT_EQ(next.at("user-quota").front().text, "6");
+}
+
 }  // namespace
 }  // namespace turnpike::server

@@ -10,13 +10,15 @@ const auth::QuotaLimits kNoLimits;
 
 class UserTrafficTest : public ::testing::Test {
  protected:
-  std::unique_ptr<turn::Allocation> session(std::string_view user) {
+  std::unique_ptr<turn::Allocation> session(std::string_view user, const char* realm = "r") {
     auto allocation = std::make_unique<turn::Allocation>();
-    allocation->quota = ledger_.take("r", user, kNoLimits);
+    allocation->realm = realm;
+    allocation->quota = ledger_.take(realm, user, kNoLimits);
     return allocation;
   }
   void close(uint32_t worker, const turn::Allocation& allocation, Instant now) {
     turn::AllocationClosed closed{};
+    closed.realm = allocation.realm;
     closed.quota_user = allocation.quota.user();
     closed.from_client = allocation.from_client;
     closed.to_client = allocation.to_client;
@@ -73,6 +75,21 @@ TEST_F(UserTrafficTest, AddsUpWhatAUserHasOnAllWorkers) {
   traffic_.book(0, *here, kStart);
   traffic_.book(1, *there, kStart);
   EXPECT_EQ(bytes_of("ann"), 11U);
+}
+
+TEST_F(UserTrafficTest, TellsNamesakesOfTwoRealmsApart) {
+  const auto one = session("ann", "r");
+  const auto other = session("ann", "s");
+  one->from_client.add(1);
+  other->from_client.add(10);
+  traffic_.book(0, *one, kStart);
+  close(0, *other, kStart);
+  const auto report = traffic_.read();
+  ASSERT_EQ(report.users.size(), 2U);
+  EXPECT_EQ(report.users[0].realm, "r");
+  EXPECT_EQ(report.users[0].totals.from_client.bytes, 1U);
+  EXPECT_EQ(report.users[1].realm, "s");
+  EXPECT_EQ(report.users[1].totals.from_client.bytes, 10U);
 }
 
 TEST_F(UserTrafficTest, KnowsASessionThatWasNeverBooked) {
