@@ -1,5 +1,6 @@
 // Users and shared secrets.
 #include <algorithm>
+#include <charconv>
 
 #include "admin/api.h"
 #include "admin/database.h"
@@ -43,12 +44,36 @@ Json users_of_configuration(const Call& call, const std::optional<std::string>& 
   return users;
 }
 
+// Where a page ends, in the order of the database: realm, then name. Both may hold any character,
+// so the realm's length stands in front: "7/example/ann".
+struct Cursor {
+  std::string realm;
+  std::string name;
+
+  [[nodiscard]] std::string to_string() const {
+    return std::to_string(realm.size()) + "/" + realm + "/" + name;
+  }
+  static std::optional<Cursor> parse(std::string_view text) {
+    size_t length = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+    if (error != std::errc()) return {};
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    if (!text.starts_with('/') || text.size() - 1 <= length || text[length + 1] != '/') return {};
+    return Cursor{std::string(text.substr(1, length)), std::string(text.substr(length + 2))};
+  }
+  friend auto operator<=>(const Cursor&, const Cursor&) = default;
+};
+
 http::Response list_users(const Call& call) {
   const auto realm = call.request.parameter("realm");
   const auto limit = number_parameter(call.request, "limit", kUsualUsers, kMostUsers);
   if (!limit || *limit == 0) return refuse(400, "bad_limit", "limit: a number from 1 to 10000");
-  const std::string after = call.request.parameter("after").value_or("");
-  Json users = after.empty() ? users_of_configuration(call, realm) : Json::array();
+  std::optional<Cursor> after;
+  if (const auto text = call.request.parameter("after"); text && !text->empty()) {
+    after = Cursor::parse(*text);
+    if (!after) return refuse(400, "bad_after", "after: the next of the page before");
+  }
+  Json users = after ? Json::array() : users_of_configuration(call, realm);
   Json json = {{"users", nullptr}, {"next", nullptr}};
   if (!call.control.configuration()->config.userdb_path.empty()) {
     auto database = open_database(call, UserDatabase::Open::read_only);
@@ -57,10 +82,10 @@ http::Response list_users(const Call& call) {
     if (!stored) return refuse(stored.error());
     uint64_t shown = 0;
     for (const auth::StoredUser& user : *stored) {
-      const std::string key = user.realm + "/" + user.name;
-      if (!after.empty() && key <= after) continue;
+      const Cursor here{user.realm, user.name};
+      if (after && here <= *after) continue;
       if (shown++ == *limit) break;
-      json["next"] = key;
+      json["next"] = here.to_string();
       users.push_back({{"realm", user.realm},
                        {"name", user.name},
                        {"sha256", word_of(user.sha256)},

@@ -68,24 +68,26 @@ int kill(Arguments arguments) {
   CommandSyntax syntax = control_syntax(
       "kill", "[ID] [OPTION ...]",
       "Ends sessions of a running server: one by its id (see `turnpike sessions`), or "
-      "all of a user,\nof an address or of a range. The clients may come back.",
+      "all of a user,\na realm, an address or a range. The clients may come back.",
       "id");
   const std::string command = syntax.name;
   syntax.options.add_options()("id", po::value<std::string>(), "the session, same as ID")(
       "user,u", po::value<std::string>(), "all sessions of this user")(
+      "realm,r", po::value<std::string>(), "all of this realm")(
       "address,a", po::value<std::string>(), "all of clients at this address, or range")(
       "all", "every session");
   const ParsedOptions options = parse_options(std::move(syntax), arguments);
   if (options.exit_code) return *options.exit_code;
   const bool one = options.has("id");
-  const bool some = options.has("user") || options.has("address");
+  const bool some = options.has("user") || options.has("realm") || options.has("address");
   if (static_cast<int>(one) + static_cast<int>(some) + static_cast<int>(options.has("all")) != 1) {
-    return fail(command, "which sessions? An ID, or --user and --address, or --all; see --help",
+    return fail(command,
+                "which sessions? An ID, or --user, --realm and --address, or --all; see --help",
                 kExitUsage);
   }
   const AdminClient client(socket_path(options));
   Json body = Json::object();
-  for (const char* name : {"user", "address"}) {
+  for (const char* name : {"user", "realm", "address"}) {
     if (options.has(name)) body[name] = options.text(name);
   }
   if (options.has("all")) body["all"] = true;

@@ -8,13 +8,18 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from adminlib import Admin, until  # noqa: E402
+from adminlib import Admin, ManagedServer, until  # noqa: E402
 from harness import Server, case, equal, free_port, main, one_of, server_command, true  # noqa: E402
 from stunlib import Peer, channel_data  # noqa: E402
 
 TOKEN = "a-token-of-some-length"
+
+
+def quote(text):
+    return urllib.parse.quote(text, safe="")
 
 
 class AdminServer(Server):
@@ -145,6 +150,27 @@ def users(server):
     equal(server.admin.ask("DELETE", "/v1/users/late%2Fcomer").status, 404)
 
 
+@case("page by page no user is lost, whatever realms and names are called")
+def pages_of_users(server):
+    wanted = sorted([("example", "zed"), ("example.org", "ann"), ("example-2", "ann"), ("example/x", "y"),
+                     ("example", "x/y"), ("3/a", "2/b")])
+    where = [(realm, "/v1/users/%s?realm=%s" % (quote(name), quote(realm))) for realm, name in wanted]
+    for _, path in where:
+        equal(server.admin.ask("PUT", path, {"password": "p"}).status, 201)
+    for limit in (1, 2, 5, 6, 7):
+        seen, after = [], ""
+        while after is not None:
+            page = server.admin.get("/v1/users?limit=%d&after=%s" % (limit, quote(after)))
+            seen += [(user["realm"], user["name"]) for user in page["users"] if user["source"] == "database"]
+            true(len(seen) <= len(wanted), "pages without end: %r" % seen)
+            after = page["next"]
+        equal(seen, wanted, "by %d" % limit)
+    for wrong in ("example/zed", "7/example", "8/example/z", "-1/a/b", "99999999999999999999999/a/b", "x"):
+        equal(server.admin.ask("GET", "/v1/users?after=" + quote(wrong)).status, 400, wrong)
+    for _, path in where:
+        equal(server.admin.ask("DELETE", path).status, 200)
+
+
 @case("texts that would be SQL are names like others")
 def injection(server):
     name = "x'); drop table turnusers_lt; --"
@@ -219,8 +245,10 @@ def configuration(server):
 @case("the log level is told and changed")
 def log_level(server):
     equal(server.tool("log-level"), "info\n")
+    equal(server.admin.get("/v1/config")["options"]["log-level"], {"value": "info", "set_by": "default"})
     equal(server.tool("log-level", "warning"), "warning\n")
     equal(server.admin.get("/v1/log-level"), {"level": "warning"})
+    equal(server.admin.get("/v1/config")["options"]["log-level"], {"value": "warning", "set_by": "operator"})
     server.tool("log-level", "loud", code=1)
     equal(server.tool("log-level", "info"), "info\n")
 
@@ -238,10 +266,50 @@ def commands(server):
         true("0x4001" in server.tool("sessions", one["id"]), "one session")
         equal(server.tool("sessions", "--user", "nobody").splitlines()[-1], "0 of 0 sessions")
         server.tool("kill", code=2)
+        equal(server.tool("kill", "--user", "user", "--realm", "elsewhere"), "0 sessions ended\n")
         server.tool("kill", one["id"], "--all", code=2)
         server.tool("kill", "9-9-9", code=1)
         equal(server.tool("kill", one["id"]), "1 sessions ended\n")
         equal(client.refresh(600).code, 437)
+
+
+@case("a realm's sessions are killed, and those of its namesakes elsewhere are not")
+def kill_realm(server):
+    with server.client() as client:
+        client.relayed()
+        equal(server.tool("kill", "--realm", "elsewhere"), "0 sessions ended\n")
+        equal(client.refresh(600).code, 0)
+        equal(server.tool("kill", "--realm", "r.example"), "1 sessions ended\n")
+        equal(client.refresh(600).code, 437)
+
+
+@case("--watch shows the same again and again, until it is ended or the server is")
+def watching(server):
+    with server.client() as client:
+        client.relayed()
+        for command, wanted in ((["status"], "on each worker"), (["sessions"], "1 of 1 sessions"),
+                                (["sessions", "--json"], '"matching": 1')):
+            watch = subprocess.Popen([server_command()[0], *command, "--watch", "0.1", "--socket", server.socket],
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            try:
+                seen = []
+                while sum(wanted in line for line in seen) < 3:
+                    seen.append(watch.stdout.readline())
+                    true(seen[-1], "%r ends with %r" % (command, seen))
+                true(watch.poll() is None, "it goes on")
+            finally:
+                watch.terminate()
+                watch.communicate(timeout=20)
+        client.refresh(0)
+    server.tool("status", "--watch", "0", code=2)
+    with ManagedServer() as other:
+        watch = subprocess.Popen([server_command()[0], "status", "--watch", "0.1", "--socket", other.socket],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        true(watch.stdout.readline(), "a first look")
+        other.process.terminate()
+        equal(other.has_ended(20), 0)
+        watch.communicate(timeout=20)
+        equal(watch.returncode, 1, "it ends with the server")
 
 
 @case("user remove --kill ends the user's sessions at once")
