@@ -84,6 +84,12 @@ Result<PutResult, DatabaseFailure> UserDatabase::put_user(std::string_view realm
   }
   const auto existed = exists(kUserExists, {realm, name});
   if (!existed) return unexpected(existed.error());
+  // Another tool removes users without their limits, which are not those of a namesake.
+  if (!*existed) {
+    if (auto forgotten = remove_user_options(realm, name); !forgotten) {
+      return unexpected(forgotten.error());
+    }
+  }
   if (auto put = connection_.execute(kPutUser, {realm, name, md5}); !put) {
     return unexpected(put.error());
   }
@@ -110,15 +116,17 @@ Result<bool, DatabaseFailure> UserDatabase::remove_user(std::string_view realm,
       return unexpected(removed.error());
     }
   }
-  const auto tenth = has_table(kUserOptionTable.name);
-  if (!tenth) return unexpected(tenth.error());
-  if (*tenth) {
-    if (auto removed = connection_.execute(kRemoveUserOptions, {realm, name}); !removed) {
-      return unexpected(removed.error());
-    }
-  }
+  if (auto removed = remove_user_options(realm, name); !removed) return unexpected(removed.error());
   if (auto committed = transaction->commit(); !committed) return unexpected(committed.error());
   return existed;
+}
+
+Result<void, DatabaseFailure> UserDatabase::remove_user_options(std::string_view realm,
+                                                                std::string_view name) {
+  const auto tenth = has_table(kUserOptionTable.name);
+  if (!tenth) return unexpected(tenth.error());
+  if (!*tenth) return {};
+  return connection_.execute(kRemoveUserOptions, {realm, name});
 }
 
 Result<std::vector<StoredUser>, DatabaseFailure> UserDatabase::users(

@@ -128,6 +128,7 @@ class UserDatabase {
   Result<bool, DatabaseFailure> exists(std::string_view sql,
                                        std::initializer_list<std::string_view> values);
   Result<bool, DatabaseFailure> has_table(std::string_view name);
+  Result<void, DatabaseFailure> remove_user_options(std::string_view realm, std::string_view name);
   // Of a statement without values; a table that is not there has no rows.
   Result<void, DatabaseFailure> each_row_of(std::string_view table, std::string_view sql,
                                             const std::function<void(const Rows&)>& visit);

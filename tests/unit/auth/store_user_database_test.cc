@@ -44,6 +44,21 @@ constexpr const char* kWholeSchema =
     "select group_concat(type || ' ' || name || ' ' || coalesce(sql, ''), ';') from"
     " (select * from sqlite_schema order by type, name)";
 
+// coturn's turnadmin knows nothing of the tenth table.
+TEST_F(UserDatabaseTest, GivesANewUserNoLimitsOfANamesakeWhomAnotherToolRemoved) {
+  UserDatabase database = open();
+  ASSERT_TRUE(database.put_user("r", "ann", keys("r", "ann")));
+  ASSERT_TRUE(database.put_user("s", "ann", keys("s", "ann")));
+  ASSERT_TRUE(database.set_option("r", "ann", "user-quota", "7"));
+  ASSERT_TRUE(database.set_option("s", "ann", "user-quota", "8"));
+  ASSERT_TRUE(database.put_user("r", "ann", keys("r", "ann")));
+  EXPECT_EQ(database.options("r", "ann")->size(), 1U) << "a new password is no new user";
+  run_sql(path_, "delete from turnusers_lt where realm = 'r'");
+  ASSERT_TRUE(database.put_user("r", "ann", keys("r", "ann")));
+  EXPECT_TRUE(database.options("r", "ann")->empty());
+  EXPECT_EQ(database.options("s", "ann")->size(), 1U);
+}
+
 TEST_F(UserDatabaseTest, CreatesExactlyWhatTheSchemaFileSays) {
   std::ostringstream schema;
   schema << std::ifstream(testing::source_tree() + "/etc/schema.sql").rdbuf();
