@@ -1,6 +1,7 @@
 // `turnpike doctor`: what is wrong with this server, and what to do about it.
 #include "cli/doctor.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -28,9 +29,12 @@ CommandSyntax doctor_syntax() {
   add_socket_option(syntax.options);
   syntax.options.add_options()("config,c", po::value<std::string>(), "the configuration file")(
       "domain,d", po::value<std::vector<std::string>>()->composing(),
-      "a name by which clients know this server; may be repeated")(
-      "stun", po::value<std::string>(), "a STUN server elsewhere, to ask for our public address")(
-      "user,u", po::value<std::string>(), "a user for the Allocates (default: one of the file)")(
+      "a name by which clients know this server, beside public-host; may be repeated")(
+      "stun", po::value<std::string>(),
+      "a STUN server elsewhere, to ask for our public address (default: those of external-ip-stun, "
+      "if it is set or external-ip=auto)")(
+      "user,u", po::value<std::string>(),
+      "a user for the Allocates (default: one of the file or its database)")(
       "password,p", po::value<std::string>(), "that user's password")(
       "client-cert", po::value<std::string>(),
       "with CA-file: a certificate that the server takes from clients, as PEM")(
@@ -109,6 +113,12 @@ int doctor(Arguments arguments) {
   }
   if (options.has("domain")) {
     examination.domains = options.values["domain"].as<std::vector<std::string>>();
+  }
+  const std::string& host = loaded.config.public_host;
+  const bool is_name = !host.empty() && !Endpoint::parse(host, 1);
+  auto& domains = examination.domains;
+  if (is_name && std::find(domains.begin(), domains.end(), host) == domains.end()) {
+    domains.push_back(host);
   }
   if (options.has("stun")) examination.stun_server = options.text("stun");
 

@@ -48,7 +48,7 @@ void examine_addresses(const Examination& given, Diagnosis& findings);
 // free for one.
 void examine_listeners(const Examination& given, Diagnosis& findings);
 
-// A user's name and password that the configuration knows, for a test of our own.
+// A user that the configuration or its database knows, for a test of our own.
 client::Credentials known_credentials(const config::Config& config);
 
 // From a real Allocate: the relayed address, or why there is none.

@@ -19,11 +19,15 @@ namespace turnpike::cli {
 namespace {
 
 bool is_public(const Ip& ip) {
-  constexpr std::array<const char*, 9> kPrivate = {
-      "10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
-      "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
-      "fc00::/7",      "fe80::/10",     "::1"};
-  return std::none_of(kPrivate.begin(), kPrivate.end(),
+  // The registries of special-purpose addresses (RFC 6890), those for documents and tests with
+  // them.
+  constexpr auto kSpecial = std::to_array<const char*>(
+      {"0.0.0.0/8",      "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
+       "172.16.0.0/12",  "192.0.0.0/24",    "192.0.2.0/24",   "192.88.99.0/24", "192.168.0.0/16",
+       "198.18.0.0/15",  "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",    "::/127",
+       "64:ff9b:1::/48", "100::/64",        "2001:db8::/32",  "3fff::/20",      "fc00::/7",
+       "fe80::/10",      "fec0::/10",       "ff00::/8"});
+  return std::none_of(kSpecial.begin(), kSpecial.end(),
                       [&ip](const char* range) { return IpRange::parse(range)->contains(ip); });
 }
 
@@ -41,14 +45,13 @@ bool holds(const std::vector<Ip>& all, const Ip& ip) {
   return std::find(all.begin(), all.end(), ip) != all.end();
 }
 
-void examine_domain(const std::string& domain, const config::Config& config, Diagnosis& findings) {
+void examine_domain(const std::string& domain, const std::vector<Ip>& known, Diagnosis& findings) {
   const auto addresses = net::resolve(domain);
   if (!addresses) {
     findings.push_back({Severity::problem, domain + ": " + addresses.error(),
                         "Enter it in the DNS, with an A record and, if there is IPv6, an AAAA."});
     return;
   }
-  const std::vector<Ip> known = known_addresses(config);
   for (const Ip& ip : *addresses) {
     if (holds(known, ip)) {
       findings.push_back({Severity::fine, domain + " is " + ip.to_string() + ", which is ours"});
@@ -82,8 +85,8 @@ std::optional<Ip> seen_from(const Endpoint& server) {
   return mapped;
 }
 
-void examine_outside_view(const std::string& name, const config::Config& config,
-                          Diagnosis& findings) {
+// As that STUN server sees us; nothing when it does not answer.
+std::optional<Ip> ask_outside(const std::string& name, Diagnosis& findings) {
   constexpr uint16_t kStunPort = 3478;
   std::string host = name;
   uint16_t port = kStunPort;
@@ -94,12 +97,38 @@ void examine_outside_view(const std::string& name, const config::Config& config,
   const auto addresses = net::resolve(host);
   if (!addresses) {
     findings.push_back({Severity::warning, name + ": " + addresses.error(), ""});
-    return;
+    return {};
   }
   const auto seen = seen_from({addresses->front(), port});
   if (!seen) {
     findings.push_back({Severity::warning, "the STUN server " + name + " does not answer",
                         "Try another; or a firewall lets no UDP out."});
+  }
+  return seen;
+}
+
+// The server given by hand, else those that the configuration names for this. Others are not asked
+// unasked.
+std::vector<std::string> servers_outside(const Examination& given) {
+  const config::Config& config = given.loaded.config;
+  if (given.stun_server) return {*given.stun_server};
+  const bool chosen = given.loaded.applied.contains("external-ip-stun");
+  return config.external_ip_auto || chosen ? config.external_ip_stun : std::vector<std::string>();
+}
+
+std::optional<Ip> examine_outside_view(const Examination& given, Diagnosis& findings) {
+  const config::Config& config = given.loaded.config;
+  constexpr size_t kMostAsked = 3;
+  std::optional<Ip> seen;
+  size_t asked = 0;
+  for (const std::string& name : servers_outside(given)) {
+    if (seen || asked++ == kMostAsked) break;
+    seen = ask_outside(name, findings);
+  }
+  if (!seen) return {};
+  if (config.external_ip_auto) {
+    findings.push_back({Severity::fine, "from outside we are " + seen->to_string() +
+                                            ", which external-ip=auto finds out"});
   } else if (holds(known_addresses(config), *seen)) {
     findings.push_back(
         {Severity::fine, "from outside we are " + seen->to_string() + ", as we say"});
@@ -109,6 +138,7 @@ void examine_outside_view(const std::string& name, const config::Config& config,
          "from outside we are " + seen->to_string() + ", but clients would be told another address",
          "Set external-ip=" + seen->to_string() + " (or .../PRIVATE)."});
   }
+  return seen;
 }
 
 // Where a client on this host reaches a listener.
@@ -181,6 +211,8 @@ void examine_addresses(const Examination& given, Diagnosis& findings) {
                                       [](const net::LocalAddress& a) { return is_public(a.ip); });
   if (has_public) {
     findings.push_back({Severity::fine, "this host has a public address"});
+  } else if (config.external_ip_auto) {
+    findings.push_back({Severity::fine, "external-ip=auto finds the public address"});
   } else if (config.external_ips.empty()) {
     findings.push_back({Severity::warning,
                         "this host has no public address, and no external-ip is set",
@@ -194,8 +226,10 @@ void examine_addresses(const Examination& given, Diagnosis& findings) {
     findings.push_back({Severity::problem, "relay-ip " + ip.to_string() + " is not of this host",
                         "Allocations there get 508: correct it, or bring the address up."});
   }
-  for (const std::string& domain : given.domains) examine_domain(domain, config, findings);
-  if (given.stun_server) examine_outside_view(*given.stun_server, config, findings);
+  const auto seen = examine_outside_view(given, findings);
+  std::vector<Ip> known = known_addresses(config);
+  if (seen && config.external_ip_auto) known.push_back(*seen);
+  for (const std::string& domain : given.domains) examine_domain(domain, known, findings);
 }
 
 void examine_listeners(const Examination& given, Diagnosis& findings) {

@@ -112,8 +112,10 @@ Result<LongTermClient::Choice, FailureKind> LongTermClient::choose(
   // RFC 8489 section 9.2.5: the first one that we know.
   for (const uint16_t number : *offered) {
     const auto algorithm = static_cast<PasswordAlgorithm>(number);
-    const bool known = (algorithm == PasswordAlgorithm::md5 && style != CredentialStyle::sha256) ||
-                       (algorithm == PasswordAlgorithm::sha256 && style != CredentialStyle::md5);
+    const bool has_password = !credentials_->md5_key;
+    const bool known =
+        (algorithm == PasswordAlgorithm::md5 && style != CredentialStyle::sha256) ||
+        (algorithm == PasswordAlgorithm::sha256 && style != CredentialStyle::md5 && has_password);
     if (known) return Choice(algorithm);
   }
   return unexpected(FailureKind::algorithm_not_offered);
@@ -133,7 +135,9 @@ void LongTermClient::adopt(const Challenge& challenge, Choice choice) {
     key_ = stun::long_term_key_sha256(credentials_->username, realm_, credentials_->password);
     return;
   }
-  const auto md5 = stun::long_term_key_md5(credentials_->username, realm_, credentials_->password);
+  const auto md5 = credentials_->md5_key ? *credentials_->md5_key
+                                         : stun::long_term_key_md5(credentials_->username, realm_,
+                                                                   credentials_->password);
   std::copy(md5.begin(), md5.end(), key_.begin());
 }
 

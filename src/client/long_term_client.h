@@ -24,6 +24,8 @@ struct Credentials {
   std::string username = {};  // Empty: none; a challenge is then a failure.
   std::string password = {};
   CredentialStyle style = CredentialStyle::automatic;
+  // Instead of the password, where only the key is known: MD5 of name:realm:password.
+  std::optional<std::array<uint8_t, 16>> md5_key = {};
 };
 
 class LongTermClient {

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from adminlib import ManagedServer  # noqa: E402
+from adminlib import ManagedServer, until  # noqa: E402
 from streamlib import Authority  # noqa: E402
 from harness import case, equal, main, server_command, true  # noqa: E402
 
@@ -110,6 +110,43 @@ def outside():
     with DoctoredServer() as server:
         _, text = run("doctor", "-c", server.file, "--socket", server.socket, "--stun", "%s:%d" % server.address)
         true("from outside we are 127.0.0.1, as we say" in text, text)
+
+
+@case("external-ip=auto is not called missing, and the servers that it asks are asked")
+def automatic():
+    with DoctoredServer() as outside:
+        server = DoctoredServer("external-ip=auto", "external-ip-stun=%s:%d" % outside.address, "public-host=localhost")
+        code, text = run("doctor", "-c", server.file, "--socket", server.socket)
+        true("no external-ip is set" not in text, text)
+        true("from outside we are 127.0.0.1, which external-ip=auto finds out" in text, text)
+        true("localhost is 127.0.0.1, which is ours" in text and code == 0, text)
+
+
+@case("where the configuration has no user, one of its database gets the allocations")
+def stored_user():
+    server = DoctoredServer("unauthorized-ratelimit=off")
+    database = server.path("turndb")
+    server.lines.remove("user=user:password")
+    server.lines.append("userdb=" + database)
+    server.write(server.lines)
+    with server:
+        _, found = findings(server)
+        true([one for one in found if "no Allocate was tried" in one["what"]], repr(found))
+        equal(run("user", "add", "ann", "--password", "pw", "--realm", "r.example", "--userdb", database)[0], 0)
+
+        def got():
+            _, found = findings(server)
+            return len([one for one in found if ": an Allocate got " in one["what"]])
+        until(lambda: got() == 8, "an allocation for ann at each listener")
+        with sqlite3.connect(database) as tables:
+            tables.execute("delete from turnpike_user")
+        until(lambda: got() == 8, "as coturn's turnadmin stores her")
+        with sqlite3.connect(database) as tables:
+            tables.execute("delete from turnusers_lt")
+            tables.execute("insert into turn_secret values ('r.example', 'north-north-north')")
+        equal(server.reload(server.lines + ["use-auth-secret"])["reloaded"], True)
+        until(lambda: got() == 8, "by the stored secret")
+        true(":doctor" in server.log_text(), "a time-limited name")
 
 
 @case("import-coturn tells what each setting means, and what would be missing")
