@@ -30,7 +30,7 @@ void add_limit_options(po::options_description& options) {
   options.add_options()("user-quota", po::value<std::string>(),
                         "allocations that one user may hold at once");
   options.add_options()("total-quota", po::value<std::string>(),
-                        "allocations of all users together (of a realm only)");
+                        "allocations of all users of the realm together");
 }
 
 constexpr const char* kHowLimitsCount =

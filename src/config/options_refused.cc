@@ -22,7 +22,8 @@ constexpr Option refused(std::string_view name, std::string_view placeholder, st
           .support = Support::refused};
 }
 
-constexpr std::string_view kUnsafeTls = "TLS and DTLS below 1.2 are unsafe and do not exist here";
+constexpr std::string_view kUnsafeTls =
+    "TLS and DTLS below 1.2 are unsafe and do not exist here; remove the line";
 constexpr std::string_view kDh = "finite-field Diffie-Hellman is not offered; remove the line";
 constexpr std::string_view kPrometheusTls =
     "metrics are served over plain HTTP; bind them to loopback with prometheus-address and put a "
@@ -36,28 +37,43 @@ constexpr std::string_view kWebAdmin =
 constexpr std::string_view kDatabase =
     "SQLite (userdb) is the only database; or share a secret (static-auth-secret), which needs "
     "none";
-constexpr std::string_view kRedisStats = "allocations are not reported to Redis";
-constexpr std::string_view kMultiplex = "every allocation has a port of its own";
-constexpr std::string_view kBatchLog = "batches are counted, not logged";
+constexpr std::string_view kRedisStats =
+    "allocations are not reported to Redis; use the log, which has a line with the totals of each "
+    "session (log-format=json), or `turnpike sessions --json` for those that run";
+constexpr std::string_view kMultiplex =
+    "every allocation has a port of its own; remove the line, and open min-port to max-port in "
+    "the firewall";
+constexpr std::string_view kNoHttp =
+    "HTTP is not answered on TURN ports; remove the line, and let load balancers ask /healthz and "
+    "/readyz (admin-port)";
+constexpr std::string_view kBatchLog =
+    "batches are counted, not logged; see the turnpike_udp_* metrics (prometheus)";
 
 constexpr Option kRefused[] = {
     // Transports.
-    refused_flag("raw-public-keys", "clients verify certificates; remove the line"),
+    refused_flag("raw-public-keys",
+                 "clients verify certificates; remove the line, and set cert and pkey"),
     refused_flag("tlsv1", kUnsafeTls),
     refused_flag("tlsv1_1", kUnsafeTls),
     refused("dh-file", "FILE", kDh),
     refused_flag("dh566", kDh),
     refused_flag("dh1066", kDh),
     refused_flag("dh2066", kDh),
-    refused("acme-redirect", "URL", "HTTP is not answered; use another ACME challenge"),
-    refused_flag("respond-http-unsupported", "HTTP is not answered"),
+    refused(
+        "acme-redirect", "URL",
+        "HTTP is not answered on TURN ports; use the DNS-01 challenge, or a web server on port 80"),
+    refused_flag("respond-http-unsupported", kNoHttp),
     // Listeners and relays.
     refused("listening-device", "DEVICE", "name the address of the device with listening-ip", 'd'),
     refused("relay-device", "DEVICE", "name the address of the device with relay-ip", 'i'),
     refused("aux-server", "ADDRESS:PORT",
-            "there are two ports: listening-port and tls-listening-port, on every listening-ip"),
-    refused_flag("udp-self-balance", "the kernel spreads clients over the workers"),
-    refused_flag("server-relay", "it would let strangers send to clients without a permission"),
+            "use listening-port and tls-listening-port, which are open on every listening-ip"),
+    refused_flag("udp-self-balance",
+                 "the kernel spreads clients over the workers; remove the line"),
+    refused_flag(
+        "server-relay",
+        "it would let strangers send to clients without a permission; remove the line: peers that "
+        "a client has named get through"),
     refused_flag("multiplex-peer", kMultiplex),
     refused("multiplex-peer-port", "PORT", kMultiplex),
     refused("multiplex-peer-max-peers", "N", kMultiplex),
@@ -96,9 +112,14 @@ constexpr Option kRefused[] = {
     refused_flag("daemon", "run it under systemd or a container runtime, or with & in a shell",
                  'o'),
     refused("syslog-facility", "NAME", "set SyslogFacility= in the systemd unit"),
-    refused("new-log-timestamp-format", "FORMAT", "times are in ISO 8601 with milliseconds"),
-    refused_flag("log-binding", "Binding requests are counted, not logged"),
-    refused_flag("drop-invalid-packets-log", "dropped packets are counted, not logged"),
+    refused("new-log-timestamp-format", "FORMAT",
+            "times are in ISO 8601 with milliseconds; remove the line"),
+    refused_flag(
+        "log-binding",
+        "Binding requests are counted, not logged; see turnpike_requests_total (prometheus)"),
+    refused_flag(
+        "drop-invalid-packets-log",
+        "dropped packets are counted, not logged; see turnpike_dropped_packets_total (prometheus)"),
     refused_flag("udp-recvmmsg-log", kBatchLog),
     refused_flag("udp-sendmmsg-log", kBatchLog),
 };
