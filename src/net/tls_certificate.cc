@@ -162,6 +162,11 @@ bool TlsCertificate::covers(const std::string& host) const {
   return X509_check_host(leaf_.get(), host.data(), host.size(), 0, nullptr) == 1;
 }
 
+bool TlsCertificate::spells_out(const std::string& host) const {
+  return X509_check_host(leaf_.get(), host.data(), host.size(), X509_CHECK_FLAG_NO_WILDCARDS,
+                         nullptr) == 1;
+}
+
 bool TlsCertificate::lists(const std::string& host) const {
   return X509_check_host(leaf_.get(), host.data(), host.size(), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
                          nullptr) == 1;

@@ -33,6 +33,8 @@ class TlsCertificate {
 
   // Whether the certificate is for that host name (RFC 6125, wildcards included).
   [[nodiscard]] bool covers(const std::string& host) const;
+  // Whether one of its names is that one, and not a wildcard that covers it.
+  [[nodiscard]] bool spells_out(const std::string& host) const;
   // Whether browsers would take it for that name: they heed no common name.
   [[nodiscard]] bool lists(const std::string& host) const;
   // Whether one of its names is covered by `other` too.

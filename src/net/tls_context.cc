@@ -162,6 +162,19 @@ std::string joined(const std::vector<std::string>& problems) {
 
 }  // namespace
 
+std::vector<FileStamp> stamps_of(const TlsSettings& settings) {
+  std::vector<FileStamp> stamps;
+  const auto add = [&stamps](const std::string& path) {
+    if (!path.empty()) stamps.push_back(FileStamp::take(path));
+  };
+  for (const TlsCertificateFiles& files : settings.certificates) {
+    add(files.certificate);
+    add(files.private_key);
+  }
+  add(settings.ca_file);
+  return stamps;
+}
+
 Result<std::shared_ptr<const TlsContext>, std::string> TlsContext::make(
     const TlsSettings& settings, const TlsContext* previous) {
   auto made = std::make_shared<TlsContext>(Private());
@@ -271,6 +284,10 @@ TlsContext::CertificateList TlsContext::default_certificates() const {
 
 TlsContext::CertificateList TlsContext::certificates_for(const std::string& host) const {
   CertificateList chosen;
+  // Who made a certificate for one host wants it to be shown there, whatever else would do.
+  for (const auto& candidate : certificates_) {
+    if (candidate->spells_out(host)) add_if_new_type(chosen, candidate);
+  }
   for (const auto& candidate : certificates_) {
     if (candidate->covers(host)) add_if_new_type(chosen, candidate);
   }

@@ -36,6 +36,9 @@ struct TlsSettings {
   TlsMinimum minimum = TlsMinimum::tls1_2;
 };
 
+// How the files that are named there are now.
+std::vector<FileStamp> stamps_of(const TlsSettings& settings);
+
 // Thread-safe: workers share one.
 class TlsContext {
  public:

@@ -48,10 +48,15 @@ std::string effective_user() {
 
 bool FileStamp::still_true() const {
   struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return false;
-  const FileStamp now = stamp_of(path, info);
-  return now.device == device && now.inode == inode && now.size == size &&
-         now.modified_ns == modified_ns;
+  return ::stat(path.c_str(), &info) == 0 && stamp_of(path, info) == *this;
+}
+
+FileStamp FileStamp::take(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0) return stamp_of(path, info);
+  FileStamp missing;
+  missing.path = path;
+  return missing;
 }
 
 Result<std::string, std::string> read_tls_file(const std::string& path,

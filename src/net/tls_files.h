@@ -22,6 +22,10 @@ struct FileStamp {
 
   // False too when the file can't be looked at any more.
   [[nodiscard]] bool still_true() const;
+  // Of a file as it is now; one that can't be looked at has a stamp, too, that stays the same.
+  static FileStamp take(const std::string& path);
+
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
 
 // The whole of a regular file of at most 1 MiB; its stamp is added to `stamps` before a byte is

@@ -18,8 +18,11 @@ Result<TlsKeeper, std::string> TlsKeeper::make(const net::TlsSettings& settings,
 }
 
 Result<void, std::string> TlsKeeper::reload() {
+  // Taken first: what is written meanwhile is another try's.
+  failed_ = net::stamps_of(settings_);
   auto context = net::TlsContext::make(settings_, context_.get());
   if (!context) return unexpected(std::move(context.error()));
+  failed_.clear();
   context_ = std::move(*context);
   return {};
 }
@@ -32,6 +35,8 @@ TlsKeeper::Due TlsKeeper::on_tick(Instant now) {
   }
   if (now < next_look_) return Due::nothing;
   next_look_ = now + kLookPeriod;
+  // Files that were of no use are no better as long as they are the same.
+  if (!failed_.empty() && failed_ == net::stamps_of(settings_)) return Due::nothing;
   return context_->files_changed() ? Due::reload : Due::nothing;
 }
 

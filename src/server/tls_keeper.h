@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -28,6 +29,7 @@ class TlsKeeper {
 
   // Another context, made of other settings, from now on.
   void use(net::TlsSettings settings, std::shared_ptr<const net::TlsContext> context) {
+    failed_.clear();
     settings_ = std::move(settings);
     context_ = std::move(context);
   }
@@ -35,7 +37,8 @@ class TlsKeeper {
   // Once a second or so.
   enum class Due : uint8_t {
     nothing,
-    reload,    // The files have changed: reload() is for the caller, who says how it went.
+    reload,  // The files have changed, since a failed reload() too: reload() is for the caller, who
+             // says how it went.
     new_keys,  // context() has another ticket key.
   };
   [[nodiscard]] Due on_tick(Instant now);
@@ -45,6 +48,7 @@ class TlsKeeper {
 
   net::TlsSettings settings_;
   std::shared_ptr<const net::TlsContext> context_;
+  std::vector<net::FileStamp> failed_;  // What the last reload() could not use; empty: it could.
   Instant next_look_;
   Instant next_key_;
 };

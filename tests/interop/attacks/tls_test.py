@@ -126,6 +126,17 @@ def verifying(ca, _host):
     return context
 
 
+@case("an exact name in a certificate comes before a wildcard that was listed first")
+def exact_name():
+    with Authority() as ca:
+        pairs = ca.make("*.a.example", name="any"), ca.make("turn.a.example", name="one")
+        with Server(*OPTIONS, *certified(*pairs)) as server:
+            for version in ("-tls1_2", "-tls1_3", "-dtls1_2"):
+                for host, wanted in (("turn.a.example", "turn.a.example"), ("other.a.example", "*.a.example")):
+                    text, _ = s_client(server.address, version, "-servername", host)
+                    equal(name_of(text), wanted, "certificate for %s with %s" % (host, version))
+
+
 def agreed(server, version, *options):
     """Cipher and key exchange that s_client and the server agree on; the first is (NONE) without a handshake."""
     text, _ = s_client(server.address, version, *options)

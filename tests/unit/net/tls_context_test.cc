@@ -67,6 +67,15 @@ TEST(TlsContextTest, ChoosesTheCertificateByTheNameTheClientAsksFor) {
   EXPECT_EQ(name_for(context, "turn.b.example"), "*.b.example");
 }
 
+TEST(TlsContextTest, PrefersTheCertificateThatSpellsTheNameOutToAWildcardBeforeIt) {
+  const TempDir dir;
+  const auto context =
+      make({.certificates = {Identity::make("*.b.example", KeyKind::ecdsa).save(dir, "any"),
+                             Identity::make("turn.b.example", KeyKind::ecdsa).save(dir, "one")}});
+  EXPECT_EQ(name_for(context, "turn.b.example"), "turn.b.example");
+  EXPECT_EQ(name_for(context, "other.b.example"), "*.b.example");
+}
+
 TEST(TlsContextTest, GivesTheFirstCertificateToWhoAsksForNoneOfOurNames) {
   const TempDir dir;
   const auto context =

@@ -1,5 +1,7 @@
 #include "server/tls_keeper.h"
 
+#include <filesystem>
+
 #include <gtest/gtest.h>
 
 #include "support/tls_peers.h"
@@ -82,6 +84,25 @@ TEST(TlsKeeper, KeepsWhatItHasWhenTheFilesAreBroken) {
   ASSERT_FALSE(reloaded);
   EXPECT_NE(reloaded.error().find(files.certificate), std::string::npos);
   EXPECT_EQ(keeper->context(), before);
+}
+
+TEST(TlsKeeper, TriesBrokenFilesAgainWhenTheyChangeAndNotBefore) {
+  const TempDir dir;
+  const auto files = Identity::make("a.example", KeyKind::ecdsa).save(dir, "a");
+  auto keeper = TlsKeeper::make({.certificates = {files}}, kStart);
+  ASSERT_TRUE(keeper);
+  dir.write("a.crt", "junk");
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(10)), Due::reload);
+  ASSERT_FALSE(keeper->reload());
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(20)), Due::nothing);
+  std::filesystem::remove(files.certificate);
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(30)), Due::reload);
+  ASSERT_FALSE(keeper->reload());
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(40)), Due::nothing);
+  Identity::make("b.example", KeyKind::ecdsa).save(dir, "a");
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(50)), Due::reload);
+  ASSERT_TRUE(keeper->reload());
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(60)), Due::nothing);
 }
 
 }  // namespace
