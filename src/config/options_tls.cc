@@ -69,7 +69,7 @@ constexpr Option kTls[] = {
      .placeholder = "N",
      .default_text = "8192",
      .help = "TCP and TLS connections that one client address (IPv6: /56) may have, and as many of "
-             "DTLS, shared out among the workers; 0 is no limit.",
+             "DTLS; 0 is no limit.",
      .apply = set_number<&Config::max_connections_per_source, 0, kMaxConnections>},
 };
 

@@ -1,9 +1,13 @@
 #include "net/tcp.h"
 
+#include <array>
 #include <cerrno>
+#include <utility>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -66,6 +70,18 @@ Result<Fd, SysError> begin_tcp_connection(const Endpoint& remote) {
   return fd;
 }
 
+bool is_scarce(const Fd& fd) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || fd.get() < 0) return false;
+  // The kernel gives out the lowest number that is free.
+  return static_cast<rlim_t>(fd.get()) >= limit.rlim_cur - limit.rlim_cur / 8;
+}
+
+void renumber(Fd& fd) {
+  Fd lower(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (lower && lower.get() < fd.get()) fd = std::move(lower);
+}
+
 Result<AcceptedStream, AcceptError> accept_tcp(const Fd& listener) {
   SockAddr peer{};
   socklen_t size = sizeof(peer);
@@ -90,6 +106,11 @@ StreamRead read_stream(const Fd& fd, ByteSpan room) {
 
 StreamRead peek_stream(const Fd& fd, ByteSpan room) {
   return receive(fd, room, MSG_PEEK);
+}
+
+bool has_ended(const Fd& fd) {
+  std::array<uint8_t, 1> first{};
+  return peek_stream(fd, first).result == StreamResult::closed;
 }
 
 StreamWrite write_stream(const Fd& fd, ByteView bytes) {

@@ -26,6 +26,11 @@ struct AcceptedStream {
 // as soon as it is connected, or has failed.
 Result<Fd, SysError> begin_tcp_connection(const Endpoint& remote);
 
+// Whether it is among the last eighth of the descriptors that this process may have.
+bool is_scarce(const Fd& fd);
+// Gives it the lowest number that is free, so that numbers go on telling how many there are.
+void renumber(Fd& fd);
+
 enum class AcceptError : uint8_t {
   none_waiting,
   try_next,        // That one is gone already.
@@ -43,6 +48,9 @@ struct StreamRead {
 StreamRead read_stream(const Fd& fd, ByteSpan room);
 // The same, but the bytes stay where they are, to be read again.
 StreamRead peek_stream(const Fd& fd, ByteSpan room);
+
+// Nothing is left to be read, and nothing will come.
+bool has_ended(const Fd& fd);
 
 struct StreamWrite {
   StreamResult result = StreamResult::closed;

@@ -16,7 +16,7 @@ enum class Accepting : uint8_t { goes_on, pauses };
 // Hands each connection that waits to `open`, up to what one turn may cost.
 template <typename Open>
 Accepting accept_waiting(const net::Fd& listener, ClientCounters& counters, Open&& open) {
-  constexpr size_t kAcceptsPerTurn = 64;
+  constexpr size_t kAcceptsPerTurn = 16;
   for (size_t i = 0; i < kAcceptsPerTurn; ++i) {
     auto accepted = net::accept_tcp(listener);
     if (accepted) {

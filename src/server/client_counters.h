@@ -17,10 +17,12 @@ struct ClientCounters {
   turn::TransportTally sent_packets;     // To clients, and their bytes.
   turn::TransportTally sent_bytes;
   Counter refused_source_limit;  // Connections above the limit per source address.
+  Counter refused_scarce;        // Connections for which too few descriptors were left.
   Counter refused_half_open;  // DTLS handshakes above a limit: all of them, or those of a source.
   Counter closed_not_turn;    // First bytes of another protocol, or a broken frame.
   Counter closed_slow;        // A part of a frame that stayed one.
   Counter closed_idle;        // No allocation for too long.
+  Counter closed_scarce;      // Had no allocation, and somebody else needed the descriptor.
   Counter closed_queue_full;  // An answer did not fit into the write queue.
   Counter drop_queue_full;    // Media that did not fit into the write queue.
   Counter drop_no_room;       // Records of DTLS clients that found no room to be decrypted to.

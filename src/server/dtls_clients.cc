@@ -34,14 +34,15 @@ struct DtlsClients::Client {
 };
 
 DtlsClients::DtlsClients(const WorkerTurn& turn, ClientCounters& counters, const DtlsLimits& limits,
-                         std::shared_ptr<const net::TlsContext> tls, const HashKey& hash_key)
+                         std::shared_ptr<const net::TlsContext> tls, SourceCounts& sources,
+                         const HashKey& hash_key)
     : turn_(turn),
       counters_(counters),
       limits_(limits),
       listener_(std::move(tls)),
       established_(0, FiveTupleHash{hash_key}),
       handshaking_(0, FiveTupleHash{hash_key}),
-      sources_(hash_key),
+      sources_(sources),
       handshaking_sources_(hash_key) {}
 
 DtlsClients::~DtlsClients() = default;
@@ -89,6 +90,9 @@ void DtlsClients::on_new_handshake(uint32_t listener, const FiveTuple& tuple, By
   if (!channel) return;
   const auto older = handshaking_.find(tuple);
   if (older != handshaking_.end()) close(older->second);
+  // Another worker may have taken the last place meanwhile.
+  const uint32_t limit = established_.count(tuple) == 0 ? limits_.per_source : 0;
+  if (!sources_.add(tuple.client.ip, limit)) return counters_.refused_source_limit.add();
   const SlabHandle handle = clients_.emplace(std::move(*channel));
   Client& client = *clients_.find(handle);
   client.handle = handle;
@@ -96,7 +100,6 @@ void DtlsClients::on_new_handshake(uint32_t listener, const FiveTuple& tuple, By
   client.listener = listener;
   client.opened = client.last_used = client.last_allocation = now;
   handshaking_.emplace(tuple, handle);
-  static_cast<void>(sources_.add(tuple.client.ip, 0));
   static_cast<void>(handshaking_sources_.add(tuple.client.ip, 0));
   counters_.dtls_opened.add();
 }
@@ -138,6 +141,10 @@ void DtlsClients::on_handshake_done(Client& client) {
   if (older != established_.end()) close(older->second);
   established_.emplace(client.tuple, client.handle);
   counters_.handshakes_done[Transport::dtls].add();
+}
+
+bool DtlsClients::holds(turn::LinkId link) {
+  return clients_.find(handle_of(link)) != nullptr;
 }
 
 void DtlsClients::queue(const turn::ToClient& packet) {

@@ -24,9 +24,10 @@ namespace turnpike::server {
 
 class DtlsClients {
  public:
-  // `tls` must offer DTLS.
+  // `tls` must offer DTLS. `sources` counts the clients of all workers.
   DtlsClients(const WorkerTurn& turn, ClientCounters& counters, const DtlsLimits& limits,
-              std::shared_ptr<const net::TlsContext> tls, const HashKey& hash_key);
+              std::shared_ptr<const net::TlsContext> tls, SourceCounts& sources,
+              const HashKey& hash_key);
   ~DtlsClients();
   DtlsClients(const DtlsClients&) = delete;
   DtlsClients& operator=(const DtlsClients&) = delete;
@@ -41,6 +42,8 @@ class DtlsClients {
                    ByteView datagram);
   void on_tick();
 
+  // Whether that client is still there.
+  [[nodiscard]] bool holds(turn::LinkId link);
   // Encrypts one packet for its client; take_sends() has the result.
   void queue(const turn::ToClient& packet);
   // Moves what waits into the batch. Valid until clear_sends().
@@ -79,7 +82,7 @@ class DtlsClients {
   Slab<Client> clients_;
   Index established_;  // By five-tuple.
   Index handshaking_;  // At most one a tuple, beside the established one.
-  SourceCounts sources_;
+  SourceCounts& sources_;
   SourceCounts handshaking_sources_;
   net::DatagramList out_;
   std::vector<Destination> destinations_;  // One for each datagram of out_.

@@ -100,12 +100,14 @@ void add_connections(const MetricsSetup& setup, Page& page) {
       .add({{"kind", "dtls"}}, sum_of(workers, &ClientCounters::dtls_opened));
   page.counter("turnpike_connections_refused_total", "Connections refused, by reason.")
       .add({{"reason", "source_limit"}}, sum_of(workers, &ClientCounters::refused_source_limit))
+      .add({{"reason", "few_descriptors"}}, sum_of(workers, &ClientCounters::refused_scarce))
       .add({{"reason", "half_open"}}, sum_of(workers, &ClientCounters::refused_half_open))
       .add({{"reason", "no_descriptors"}}, sum_of(workers, &ClientCounters::accept_no_descriptors));
   page.counter("turnpike_connections_cut_total", "Connections that the server ended, by reason.")
       .add({{"reason", "not_turn"}}, sum_of(workers, &ClientCounters::closed_not_turn))
       .add({{"reason", "slow"}}, sum_of(workers, &ClientCounters::closed_slow))
       .add({{"reason", "idle"}}, sum_of(workers, &ClientCounters::closed_idle))
+      .add({{"reason", "few_descriptors"}}, sum_of(workers, &ClientCounters::closed_scarce))
       .add({{"reason", "queue_full"}}, sum_of(workers, &ClientCounters::closed_queue_full))
       .add({{"reason", "unanswered"}}, sum_of(workers, &ClientCounters::closed_unanswered));
   page.counter("turnpike_connection_dropped_packets_total",

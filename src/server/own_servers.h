@@ -1,4 +1,4 @@
-// Where clients reach this server, as far as the configuration and the host tell.
+// Where clients reach this server, as far as its sockets, the configuration and the host tell.
 #pragma once
 
 #include <vector>
@@ -8,8 +8,10 @@
 
 namespace turnpike::server {
 
-// Every listening address with every listening port, and what stands for it outside. `host` are the
-// addresses of this host, of which an address like 0.0.0.0 means all.
-std::vector<Endpoint> own_servers(const config::Config& config, const std::vector<Ip>& host);
+// Every address at which it listens, and what stands for it outside. `host` are the addresses of
+// this host, of which an address like 0.0.0.0 means all.
+std::vector<Endpoint> own_servers(const config::Config& config,
+                                  const std::vector<Endpoint>& listening,
+                                  const std::vector<Ip>& host);
 
 }  // namespace turnpike::server

@@ -58,27 +58,18 @@ net::TlsSettings make_tls_settings(const config::Config& config) {
   return settings;
 }
 
-namespace {
-
-// The kernel spreads the clients of one source over the workers, though not evenly. 0 stays 0.
-uint32_t share_of(uint32_t limit, uint32_t workers) {
-  return (limit + workers - 1) / workers;
-}
-
-}  // namespace
-
-StreamLimits make_stream_limits(const config::Config& config, uint32_t workers) {
+StreamLimits make_stream_limits(const config::Config& config) {
   StreamLimits limits;
   limits.serve_tls = !config.no_tls;
   limits.without_allocation = seconds(config.max_allocate_timeout_s);
-  limits.per_source = share_of(config.max_connections_per_source, workers);
+  limits.per_source = config.max_connections_per_source;
   return limits;
 }
 
-DtlsLimits make_dtls_limits(const config::Config& config, uint32_t workers) {
+DtlsLimits make_dtls_limits(const config::Config& config) {
   DtlsLimits limits;
   limits.serve = !config.no_dtls;
-  limits.per_source = share_of(config.max_connections_per_source, workers);
+  limits.per_source = config.max_connections_per_source;
   limits.without_allocation = seconds(config.max_allocate_timeout_s);
   return limits;
 }

@@ -25,9 +25,8 @@ MetricsLimits make_metrics_limits(const config::Config& config);
 bool serves_tls(const config::Config& config);
 net::TlsSettings make_tls_settings(const config::Config& config);
 
-// Of one worker among so many.
-StreamLimits make_stream_limits(const config::Config& config, uint32_t workers);
-DtlsLimits make_dtls_limits(const config::Config& config, uint32_t workers);
+StreamLimits make_stream_limits(const config::Config& config);
+DtlsLimits make_dtls_limits(const config::Config& config);
 
 LogSettings make_log_settings(const config::Config& config);
 

@@ -20,17 +20,26 @@ Ip prefix_of(const Ip& ip) {
 
 bool SourceCounts::is_full(const Ip& source, uint32_t limit) const {
   if (limit == 0) return false;
+  const std::lock_guard lock(mutex_);
   const auto found = counts_.find(prefix_of(source));
   return found != counts_.end() && found->second >= limit;
 }
 
 bool SourceCounts::add(const Ip& source, uint32_t limit) {
-  if (is_full(source, limit)) return false;
-  ++counts_[prefix_of(source)];
+  const std::lock_guard lock(mutex_);
+  uint32_t& count = counts_[prefix_of(source)];
+  if (limit != 0 && count >= limit) return false;
+  ++count;
   return true;
 }
 
+size_t SourceCounts::sources() const {
+  const std::lock_guard lock(mutex_);
+  return counts_.size();
+}
+
 void SourceCounts::remove(const Ip& source) {
+  const std::lock_guard lock(mutex_);
   const auto found = counts_.find(prefix_of(source));
   CHECK(found != counts_.end());
   if (--found->second == 0) counts_.erase(found);

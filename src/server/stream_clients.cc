@@ -1,6 +1,7 @@
 #include "server/stream_clients.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "stun/builder.h"
@@ -14,6 +15,10 @@ constexpr size_t kReadSize = net::kTlsPlaintextMax;
 // A ConnectionBind that waits for the user store is forgotten after turn::kParkedLifetime; its
 // client then has to begin again, and hears of it by the end of its connection.
 constexpr seconds kPausedMax = turn::kParkedLifetime + seconds(1);
+// A signature takes half a millisecond, and everybody's media waits for it.
+constexpr size_t kHandshakeStepsPerTurn = 2;
+// The content type of a TLS record with a handshake.
+constexpr uint8_t kTlsHandshake = 22;
 // A queue that has been larger gives its memory back once it is empty.
 constexpr size_t kQueueKept = 2048;
 
@@ -62,6 +67,7 @@ struct StreamClients::Client {
   bool dirty = false;
   bool doomed = false;     // To be closed as soon as nobody is working with it.
   bool paused = false;     // A ConnectionBind is not answered yet: nothing is read.
+  bool admitted = false;   // May take the step of its handshake that it has waited for.
   bool had_frame = false;  // The bytes that are being taken have brought a frame to its end.
   stun::TransactionId paused_for{};  // That ConnectionBind.
   std::unique_ptr<net::TlsChannel> tls;
@@ -91,13 +97,14 @@ struct StreamClients::Client {
 
 StreamClients::StreamClients(net::EventLoop& loop, const WorkerTurn& turn, ClientCounters& counters,
                              const StreamLimits& limits, std::shared_ptr<const net::TlsContext> tls,
-                             const HashKey& hash_key)
+                             SourceCounts& sources)
     : loop_(loop),
       turn_(turn),
       counters_(counters),
       limits_(limits),
       tls_(std::move(tls)),
-      sources_(hash_key),
+      sources_(sources),
+      steps_left_(kHandshakeStepsPerTurn),
       ciphertext_(kReadSize) {}
 
 StreamClients::~StreamClients() = default;
@@ -108,12 +115,18 @@ Accepting StreamClients::accept_from(const net::Fd& listener) {
 }
 
 void StreamClients::open(net::AcceptedStream accepted) {
-  if (sources_.is_full(accepted.peer.ip, limits_.per_source)) {
+  // The last descriptors are for those who have an allocation, or are about to get one.
+  if (net::is_scarce(accepted.fd)) {
+    if (!close_oldest_stranger()) return counters_.refused_scarce.add();
+    net::renumber(accepted.fd);
+  }
+  if (!sources_.add(accepted.peer.ip, limits_.per_source)) {
     counters_.refused_source_limit.add();
     return;
   }
   const SlabHandle handle =
       add(std::move(accepted.fd), {Transport::tcp, accepted.peer, accepted.local});
+  strangers_.push_back(handle);
   if (!clients_.find(handle)->readable) close(handle);
 }
 
@@ -126,14 +139,13 @@ SlabHandle StreamClients::add(net::Fd fd, const FiveTuple& tuple) {
   client.opened = turn_.now().mono;
   client.last_allocation = client.opened;
   client.readable = loop_.watch(client.fd.get(), [this, handle] { on_readable(handle); });
-  // Whoever opens one has asked about the limit; one that was handed over counts anyway.
-  static_cast<void>(sources_.add(tuple.client.ip, 0));
   counters_.streams_opened.add();
   return handle;
 }
 
 void StreamClients::on_readable(SlabHandle handle) {
   Client& client = *clients_.find(handle);
+  if (is_shaking_hands(client) && !take_step(client)) return;
   net::RxSlab& slab = turn_.slab;
   if (slab.slots_left(kReadSize) == 0) {
     turn_.flush();
@@ -145,16 +157,52 @@ void StreamClients::on_readable(SlabHandle handle) {
   const net::StreamRead read = net::read_stream(client.fd, room);
   if (read.result == net::StreamResult::would_block) return;
   if (!is_tls) slab.keep(kReadSize, 1, read.bytes.size());
-  const bool goes_on = read.result == net::StreamResult::some && take_bytes(client, read.bytes);
-  if (!goes_on || client.doomed) close(handle);
+  if (read.result == net::StreamResult::closed) return close(handle);
+  const bool goes_on = take_bytes(client, read.bytes);
+  if (!goes_on || client.doomed) say_goodbye(handle);
+}
+
+bool StreamClients::is_shaking_hands(const Client& client) const {
+  if (client.tls) return client.tls->state() == net::TlsState::handshaking;
+  if (client.speech != Speech::unknown || !tls_ || !limits_.serve_tls) return false;
+  std::array<uint8_t, 1> first{};
+  const net::StreamRead seen = net::peek_stream(client.fd, first);
+  return seen.result == net::StreamResult::some && seen.bytes[0] == kTlsHandshake;
+}
+
+bool StreamClients::take_step(Client& client) {
+  if (std::exchange(client.admitted, false)) return true;
+  if (steps_left_ == 0) {
+    client.readable.reset();
+    waiting_.push_back(client.handle);
+    return false;
+  }
+  --steps_left_;
+  return true;
+}
+
+void StreamClients::end_turn() {
+  steps_left_ = kHandshakeStepsPerTurn;
+  while (steps_left_ > 0 && !waiting_.empty()) {
+    const SlabHandle handle = waiting_.front();
+    waiting_.pop_front();
+    Client* client = clients_.find(handle);
+    if (client == nullptr) continue;
+    // What it sent is still there, so its turn is the next one.
+    client->readable = loop_.watch(client->fd.get(), [this, handle] { on_readable(handle); });
+    if (!client->readable) client->doomed = true;
+    client->admitted = true;
+    --steps_left_;
+  }
 }
 
 void StreamClients::recognise(Client& client, ByteView bytes) {
-  constexpr uint8_t kTlsHandshake = 22;
   if (bytes[0] == kTlsHandshake && tls_ && limits_.serve_tls) {
     client.speech = Speech::tls;
     client.tuple.transport = Transport::tls;
     client.tls = std::make_unique<net::TlsChannel>(tls_);
+    // Answers to what came before the client's good-bye still go out.
+    client.tls->end_directions_apart();
     return;
   }
   // The framer knows what else may stand there.
@@ -202,7 +250,7 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
       return true;
     case net::TlsState::open:
       if (!was_open) counters_.handshakes_done[Transport::tls].add();
-      return true;
+      return !client.tls->received_end();
     case net::TlsState::failed:
       // The alert that says why is worth a try.
       counters_.handshakes_failed[Transport::tls].add();
@@ -270,9 +318,13 @@ bool StreamClients::resume() {
     // What was held is gone after this, so nothing may view it any more.
     turn_.flush();
     client = clients_.find(handle);
-    if (client != nullptr && (!goes_on || client->doomed)) close(handle);
+    if (client != nullptr && (!goes_on || client->doomed)) say_goodbye(handle);
   }
   return true;
+}
+
+bool StreamClients::holds(turn::LinkId link) {
+  return clients_.find(handle_of(link)) != nullptr;
 }
 
 std::unique_ptr<StreamHandover> StreamClients::release(turn::LinkId link) {
@@ -296,6 +348,8 @@ std::unique_ptr<StreamHandover> StreamClients::release(turn::LinkId link) {
 }
 
 void StreamClients::adopt(std::unique_ptr<StreamHandover> stream, ByteView request) {
+  // It has its place already, wherever it was accepted.
+  static_cast<void>(sources_.add(stream->tuple.client.ip, 0));
   const SlabHandle handle = add(std::move(stream->fd), stream->tuple);
   Client& client = *clients_.find(handle);
   client.tls = std::move(stream->tls);
@@ -413,6 +467,31 @@ void StreamClients::on_tick() {
   });
   for (const SlabHandle handle : overdue_) close(handle);
   overdue_.clear();
+  std::erase_if(strangers_, [this](SlabHandle handle) { return clients_.find(handle) == nullptr; });
+}
+
+bool StreamClients::close_oldest_stranger() {
+  while (!strangers_.empty()) {
+    const SlabHandle handle = strangers_.front();
+    strangers_.pop_front();
+    const Client* client = clients_.find(handle);
+    if (client == nullptr || client->paused) continue;
+    if (turn_.server.has_allocation(turn_.now(), client->route())) continue;
+    counters_.closed_scarce.add();
+    close(handle);
+    return true;
+  }
+  return false;
+}
+
+void StreamClients::say_goodbye(SlabHandle handle) {
+  // What came before the end may not be answered yet.
+  turn_.flush();
+  Client* client = clients_.find(handle);
+  if (client == nullptr) return;
+  if (client->tls) client->tls->close(client->queue);
+  write_out(*client);
+  close(handle);
 }
 
 void StreamClients::close(SlabHandle handle) {

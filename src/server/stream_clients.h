@@ -4,6 +4,7 @@
 // with a cap, beyond which media is dropped and an answer closes the connection.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -25,10 +26,10 @@ namespace turnpike::server {
 
 class StreamClients {
  public:
-  // `tls` may be null: TLS is not served.
+  // `tls` may be null: TLS is not served. `sources` counts the connections of all workers.
   StreamClients(net::EventLoop& loop, const WorkerTurn& turn, ClientCounters& counters,
                 const StreamLimits& limits, std::shared_ptr<const net::TlsContext> tls,
-                const HashKey& hash_key);
+                SourceCounts& sources);
   ~StreamClients();
   StreamClients(const StreamClients&) = delete;
   StreamClients& operator=(const StreamClients&) = delete;
@@ -49,6 +50,12 @@ class StreamClients {
   // Goes on with clients whose ConnectionBind was refused, after a flush. False: there was none.
   bool resume();
 
+  // A step of a TLS handshake takes longer than anything else that a stranger may ask for, so a
+  // turn has room for a few of them. After each turn: those that had to wait go on in the next one.
+  void end_turn();
+
+  // Whether that client is still there.
+  [[nodiscard]] bool holds(turn::LinkId link);
   // Queues one packet for its client.
   void queue(const turn::ToClient& packet);
   // Writes what was queued since the last call.
@@ -64,6 +71,10 @@ class StreamClients {
 
   void on_readable(SlabHandle handle);
   void on_writable(SlabHandle handle);
+  // What the client has sent is part of a TLS handshake.
+  [[nodiscard]] bool is_shaking_hands(const Client& client) const;
+  // False: not in this turn.
+  bool take_step(Client& client);
   // The first byte says what the connection speaks.
   void recognise(Client& client, ByteView bytes);
   // False: the client has to be closed.
@@ -76,6 +87,10 @@ class StreamClients {
   void write_out(Client& client);
   void mark_dirty(Client& client);
   [[nodiscard]] bool is_overdue(const Client& client, Instant now) const;
+  // Makes room for somebody else. False: everybody has an allocation.
+  bool close_oldest_stranger();
+  // Ends a connection whose other end may still read what it was answered.
+  void say_goodbye(SlabHandle handle);
   void close(SlabHandle handle);
   void forget(const Client& client);
 
@@ -85,12 +100,15 @@ class StreamClients {
   StreamLimits limits_;
   std::shared_ptr<const net::TlsContext> tls_;
   Slab<Client> clients_;
-  SourceCounts sources_;
+  SourceCounts& sources_;
   size_t waiting_bytes_ = 0;
-  std::vector<SlabHandle> dirty_;    // Have something queued since the last write.
-  std::vector<SlabHandle> overdue_;  // Scratch of on_tick().
-  std::vector<SlabHandle> resumed_;  // Were paused and have their answer.
-  std::vector<uint8_t> ciphertext_;  // Where TLS connections are read to.
+  std::vector<SlabHandle> dirty_;     // Have something queued since the last write.
+  std::vector<SlabHandle> overdue_;   // Scratch of on_tick().
+  std::vector<SlabHandle> resumed_;   // Were paused and have their answer.
+  std::deque<SlabHandle> strangers_;  // From the oldest on; some have got an allocation or gone.
+  std::deque<SlabHandle> waiting_;    // For a step of their handshake; not watched.
+  size_t steps_left_;                 // Of handshakes, in this turn.
+  std::vector<uint8_t> ciphertext_;   // Where TLS connections are read to.
 };
 
 }  // namespace turnpike::server

@@ -151,7 +151,7 @@ void Supervisor::update_rest() {
 void Supervisor::mail_settings() {
   const auto settings = make_settings();
   post_to_all([&settings] { return NewSettings{settings}; });
-  if (alternates_) alternates_->use_own(own_servers(config_, ips_of(*host_)));
+  if (alternates_) alternates_->use_own(own_servers(config_, endpoints_, ips_of(*host_)));
 }
 
 void Supervisor::on_mail() {

@@ -144,6 +144,8 @@ class Supervisor {
   auth::QuotaLedger quota_;
   turn::ReplyBuckets error_replies_;
   turn::ReplyBuckets binding_replies_;
+  SourceCounts stream_sources_;
+  SourceCounts dtls_sources_;
   std::optional<turn::ReplyBuckets> connect_backs_;
   std::optional<turn::ReplyBuckets> redirected_replies_;  // Where RFC 5780 is served.
   turn::CapacityPool capacity_from_clients_;

@@ -115,9 +115,8 @@ void Supervisor::use_configuration(config::LoadResult loaded, Prepared prepared)
   update_rest();
   if (other_alternates) use_alternates(std::move(prepared.alternates));
   if (metrics_) metrics_->set_limits(make_metrics_limits(config_));
-  const auto workers = static_cast<uint32_t>(workers_.size());
-  const NewLimits limits = {make_stream_limits(config_, workers),
-                            make_dtls_limits(config_, workers), make_relay_settings(config_)};
+  const NewLimits limits = {make_stream_limits(config_), make_dtls_limits(config_),
+                            make_relay_settings(config_)};
   post_to_all([&limits] { return limits; });
   if (!prepared.tls) return;
   tls_->use(make_tls_settings(config_), std::move(prepared.tls));

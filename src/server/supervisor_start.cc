@@ -38,6 +38,8 @@ Supervisor::Supervisor(config::Config config, Origin origin)
       origin_(std::move(origin)),
       error_replies_(RandomSource().hash_key()),
       binding_replies_(RandomSource().hash_key()),
+      stream_sources_(RandomSource().hash_key()),
+      dtls_sources_(RandomSource().hash_key()),
       capacity_from_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()),
       capacity_to_clients_(config_.bps_capacity_bytes_per_s, net::monotonic_now()),
       mailbox_(kMainMailboxCapacity, [this] { main_bell_.ring(); }),
@@ -146,8 +148,10 @@ void Supervisor::make_workers(Listeners listeners) {
     setup.proxy_limits.sources = config_.proxy_sources;
     setup.tls = tls_ ? tls_->context() : nullptr;
     setup.wake_up_pause = std::chrono::microseconds(config_.wake_up_moderation_us);
-    setup.stream_limits = make_stream_limits(config_, workers);
-    setup.dtls_limits = make_dtls_limits(config_, workers);
+    setup.stream_limits = make_stream_limits(config_);
+    setup.dtls_limits = make_dtls_limits(config_);
+    setup.stream_sources = &stream_sources_;
+    setup.dtls_sources = &dtls_sources_;
     setup.directory = &directory_;
     setup.reservations = &reservations_;
     setup.quota = &quota_;
@@ -176,7 +180,7 @@ Result<void, std::string> Supervisor::prepare_alternates() {
   auto alternates = make_alternates(config_.alternate_servers);
   if (!alternates) return unexpected(alternates.error());
   alternates_ = std::move(*alternates);
-  if (alternates_) alternates_->use_own(own_servers(config_, ips_of(*host_)));
+  if (alternates_) alternates_->use_own(own_servers(config_, endpoints_, ips_of(*host_)));
   return {};
 }
 

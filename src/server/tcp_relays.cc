@@ -38,6 +38,7 @@ struct TcpRelays::Pipe {
   TcpFlow to_client;
   Instant last_bytes{};
   bool bound = false;
+  bool incoming = false;       // The peer has begun it.
   bool client_slowed = false;  // Waits for bandwidth.
   bool peer_slowed = false;
   bool said_goodbye = false;  // TLS: close_notify is on its way to the client.
@@ -94,7 +95,7 @@ void TcpRelays::accept_at(turn::RelayId relay) {
     const auto ref =
         turn_.server.on_peer_accepted(turn_.now(), relay, accepted->peer, turn_.outbox);
     if (ref) {
-      add(*ref, std::move(accepted->fd));
+      add(*ref, std::move(accepted->fd)).incoming = true;
     } else {
       net::reset_on_close(accepted->fd);
     }
@@ -322,7 +323,10 @@ void TcpRelays::on_tick() {
   std::vector<const Pipe*> dead;
   for (const auto& [key, pipe] : pipes_) {
     const bool half_closed = pipe->bound && (pipe->to_peer.ended() || pipe->to_client.ended());
-    if (half_closed && now - pipe->last_bytes > kHalfClosedMax) dead.push_back(pipe.get());
+    // A peer that has called and left needs no place.
+    const bool left = pipe->incoming && !pipe->bound && net::has_ended(pipe->peer);
+    if (left || (half_closed && now - pipe->last_bytes > kHalfClosedMax))
+      dead.push_back(pipe.get());
   }
   for (const Pipe* pipe : dead) end(*pipe);
 }

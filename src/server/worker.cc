@@ -49,7 +49,8 @@ Worker::Worker(WorkerSetup setup)
               setup.nonce_key, net::monotonic_now()),
       forwarding_(index_, links_.post),
       user_traffic_(setup.user_traffic),
-      streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls, random_.hash_key()),
+      streams_(loop_, turn(), client_counters_, setup.stream_limits, setup.tls,
+               *setup.stream_sources),
       tcp_relays_(loop_, turn(), relays_, streams_, client_counters_),
       connect_backs_(loop_),
       proxied_(
@@ -63,7 +64,7 @@ Worker::Worker(WorkerSetup setup)
   doorbell_ = std::move(*doorbell);
   if (setup.dtls_limits.serve && setup.tls && setup.tls->offers_dtls()) {
     dtls_ = std::make_unique<DtlsClients>(turn(), client_counters_, setup.dtls_limits, setup.tls,
-                                          random_.hash_key());
+                                          *setup.dtls_sources, random_.hash_key());
   }
   for (uint32_t i = 0; i < udp_listeners_.size(); ++i) {
     watches_.push_back(loop_.watch(udp_listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
@@ -337,9 +338,7 @@ void Worker::on_message(WorkerMessage& message) {
             for_each_packet(m, [this](const turn::ToClient& p) { add_to_batch(p); });
           },
           [this](const FromLinks& m) { on_from_links(m); },
-          [this](const turn::RouteHeld& m) {
-            server_.on_route_held(now(), m.owner, m.route, m.deadline, outbox_);
-          },
+          [this](const turn::RouteHeld& m) { on_route_held(m); },
           [this](const turn::RouteReleased& m) {
             server_.on_route_released(now(), m.owner, m.route);
           },
@@ -380,6 +379,25 @@ void Worker::use_limits(const NewLimits& limits) {
   relays_.use(limits.relay);
 }
 
+bool Worker::holds(turn::LinkId link) {
+  switch (kind_of(link)) {
+    case LinkKind::datagram:
+      return true;
+    case LinkKind::dtls:
+      return dtls_ && dtls_->holds(link);
+    case LinkKind::stream:
+      return streams_.holds(link);
+  }
+  return false;
+}
+
+void Worker::on_route_held(const turn::RouteHeld& letter) {
+  // The letter may come later than the end of the connection that it is about.
+  const turn::LinkState link =
+      holds(letter.route.link) ? turn::LinkState::open : turn::LinkState::closed;
+  server_.on_route_held(now(), letter.owner, letter.route, letter.deadline, link, outbox_);
+}
+
 void Worker::on_handed_over(const HandedOver& letter) {
   ByteView bytes = letter.bytes;
   for (const HandedOver::Item& item : letter.items) {
@@ -399,6 +417,7 @@ void Worker::on_from_links(const FromLinks& letter) {
 void Worker::finish_turn() {
   flush();
   while (streams_.resume()) flush();
+  streams_.end_turn();
   slab_.reset();
   now_is_known_ = false;
 }

@@ -57,6 +57,8 @@ struct WorkerSetup {
   StreamLimits stream_limits;
   ProxyLimits proxy_limits;
   DtlsLimits dtls_limits;
+  SourceCounts* stream_sources = nullptr;  // Connections of each source, to all workers.
+  SourceCounts* dtls_sources = nullptr;
   turn::RelayDirectory* directory = nullptr;
   relay::Reservations* reservations = nullptr;
   auth::QuotaLedger* quota = nullptr;
@@ -119,6 +121,9 @@ class Worker {
   void on_tick();
   void on_mail();
   void on_message(WorkerMessage& message);
+  // Whether somebody is there still.
+  bool holds(turn::LinkId link);
+  void on_route_held(const turn::RouteHeld& letter);
   void on_handed_over(const HandedOver& letter);
   void on_from_links(const FromLinks& letter);
   void use_tls(std::shared_ptr<const net::TlsContext> tls);

@@ -38,6 +38,7 @@ struct Connection {
   Endpoint peer;  // One of our own relayed addresses in its external form.
   PeerReach reach = PeerReach::network;
   ConnectionState state = ConnectionState::connecting;
+  bool incoming = false;                      // The peer has begun it.
   uint32_t id = 0;                            // CONNECTION-ID, once there is one.
   Instant deadline;                           // Of connecting and of pending.
   std::unique_ptr<const Unanswered> connect;  // The Connect that is not answered yet.

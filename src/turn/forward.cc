@@ -55,12 +55,13 @@ bool forward_request(const Request& request, Core& core) {
 }
 
 void Server::on_route_held(const Now& now, uint32_t owner, const ClientRoute& route,
-                           Instant deadline, Outbox& out) noexcept {
+                           Instant deadline, LinkState link, Outbox& out) noexcept {
   const ForwardNote* before = core_.notes.find(route.tuple, now.mono);
   const bool is_taken = core_.allocations.find(route.tuple) != nullptr ||
                         (before != nullptr && before->owner != owner);
-  if (!is_taken && core_.notes.put(route.tuple, {owner, route.link, deadline})) return;
-  // The client has got an allocation here meanwhile: that is the one it keeps.
+  const bool is_there = link == LinkState::open;
+  if (is_there && !is_taken && core_.notes.put(route.tuple, {owner, route.link, deadline})) return;
+  // The client has left, or has got an allocation here meanwhile, which is the one it keeps.
   out.effects.emplace_back(RouteLost{owner, route});
 }
 

@@ -122,10 +122,14 @@ bool survives_link(Allocation& allocation, const ClientRoute& lost, Core& core, 
   return true;
 }
 
-void announce_route(const ClientRoute& route, const Allocation& allocation, const Core& core,
-                    Outbox& out) {
-  if (!route.link.is_elsewhere()) return;
-  out.effects.emplace_back(RouteHeld{core.services.worker, route, allocation.deadline});
+void announce_routes(const Allocation& allocation, const Core& core, Outbox& out) {
+  const auto announce = [&](const ClientRoute& route) {
+    if (!route.link.is_elsewhere()) return;
+    out.effects.emplace_back(RouteHeld{core.services.worker, route, allocation.deadline});
+  };
+  const Mobility* mobility = allocation.mobility.get();
+  if (mobility == nullptr || !mobility->away) announce(allocation.route);
+  if (mobility != nullptr && mobility->pending) announce(*mobility->pending);
 }
 
 void withdraw_route(const ClientRoute& route, const Core& core, Outbox& out) {

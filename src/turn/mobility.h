@@ -27,8 +27,8 @@ void confirm_move(Allocation&, const FiveTuple& from, Core&, Outbox&);
 // The connection of one of its five-tuples has ended. False: with it ends the allocation.
 bool survives_link(Allocation&, const ClientRoute& lost, Core&, Outbox&);
 
-// Tells the worker that has the route's link that the allocation is here.
-void announce_route(const ClientRoute&, const Allocation&, const Core&, Outbox&);
+// Tells the workers that have links of its routes that the allocation is here, and for how long.
+void announce_routes(const Allocation&, const Core&, Outbox&);
 // Tells it that it is not, or no longer.
 void withdraw_route(const ClientRoute&, const Core&, Outbox&);
 // Both of an allocation that ends.

@@ -216,9 +216,9 @@ void respond_authenticated(const AuthenticatedRequest& request, Handler handler,
   const Outcome outcome = handler(request, core, success.builder());
   if (outcome && outcome->answer == Answer::later) return success.discard();
   if (outcome) {
-    // After a move the worker that has the link must know for how long.
+    // After a move the workers that have the links must know for how long.
     const Allocation* allocation = core.allocations.find(request.from);
-    if (allocation != nullptr) announce_route(request.from, *allocation, core, request.out);
+    if (allocation != nullptr) announce_routes(*allocation, core, request.out);
     if (success.send_sealed_by(request.identity())) {
       core.counters.successes.add();
       core.counters.by.successes.add(request.message.method());

@@ -26,4 +26,7 @@ struct ClientRoute {
   FiveTuple tuple;
 };
 
+// Whether the connection that a letter names is still there.
+enum class LinkState : uint8_t { open, closed };
+
 }  // namespace turnpike::turn

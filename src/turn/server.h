@@ -59,7 +59,7 @@ class Server {
   // on_link_closed(), and packets that others pass on as on_client_packet(); the link of their
   // route says whose it is.
   void on_route_held(const Now& now, uint32_t owner, const ClientRoute& route, Instant deadline,
-                     Outbox& out) noexcept;
+                     LinkState link, Outbox& out) noexcept;
   void on_route_released(const Now& now, uint32_t owner, const ClientRoute& route) noexcept;
   // The answer to FetchKey.
   void on_key(const Now& now, KeyTicket ticket, auth::KeyCache::Answer answer,

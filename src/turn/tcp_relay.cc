@@ -24,6 +24,18 @@ bool has_room(const Allocation& allocation, Core& core) {
   return false;
 }
 
+// Peers that connect and wait may take half of the places: the others are for the client's own.
+bool has_room_for_peer(const Allocation& allocation, Core& core) {
+  const auto waiting = std::count_if(
+      allocation.connections.begin(), allocation.connections.end(), [&core](SlabHandle ref) {
+        const Connection& connection = *core.connections.find(ref);
+        return connection.incoming && connection.state == ConnectionState::pending;
+      });
+  if (static_cast<size_t>(waiting) < (core.settings->max_connections + 1) / 2) return true;
+  core.counters.connection_cap.add();
+  return false;
+}
+
 Connection& add_connection(Allocation& allocation, const RelayLease& relay,
                            const PeerDecision& peer, Instant now, Core& core) {
   Connection& connection = core.connections.add(relay.id(), peer.peer, peer.reach);
@@ -234,12 +246,13 @@ std::optional<ConnectionRef> Server::on_peer_accepted(const Now& now, RelayId re
     core_.counters.connections_no_permission.add();
     return {};
   }
-  if (!has_room(*allocation, core_)) return {};
+  if (!has_room(*allocation, core_) || !has_room_for_peer(*allocation, core_)) return {};
   const RelayLease* lease = AllocationTable::lease_of(*allocation, relay);
   if (lease == nullptr) return {};
   core_.counters.connections_opened.add();
   Connection& connection = add_connection(*allocation, *lease, *who, now.mono, core_);
   connection.state = ConnectionState::pending;
+  connection.incoming = true;
   core_.connections.give_id(connection, core_.services.random);
   send_attempt(*allocation, connection, core_, out);
   return connection.ref;

@@ -87,7 +87,7 @@ def returned():
 
 
 def open_and_hold(host, port, idle, half_open):
-    """Runs in a process of its own: opens what may disturb, says so, and holds it until its input ends."""
+    """Runs in a process of its own: opens what may disturb, step by step, says so, and holds it until its input ends."""
     raise_descriptors(0, idle + half_open + 100)
     address, held = (host, port), []
     binding = build(BINDING, REQUEST, [])
@@ -100,38 +100,48 @@ def open_and_hold(host, port, idle, half_open):
     for connection in held:
         equal(connection.recv(100)[8:20], binding[8:20], "Binding")
     print("idle", flush=True)
+    sys.stdin.readline()
     hello = tls_hello(extra=extension(43, b"\4\3\4\3\3") + extension(
         51, struct.pack("!HHH", 36, 0x1D, 32) + os.urandom(32)), suites=(0x1301, 0xC02F, 0xC02B))
-    for number in range(half_open):
-        connection = socket.create_connection(address, 20)
+    shaking = [socket.create_connection(address, 20) for _ in range(half_open)]
+    print("connected", flush=True)
+    sys.stdin.readline()
+    for connection in shaking:
         connection.sendall(hello)
-        held.append(connection)
-        if number % 5 == 0:
-            time.sleep(0.005)
+    for connection in shaking:
+        true(connection.recv(5), "no ServerHello")
     print("held", flush=True)
     sys.stdin.read()
 
 
-def delays(client, peer, seconds, until=None):
-    """Milliseconds that single datagrams took from client to peer, for a while or until something is readable."""
-    taken, number, began = [], 0, time.monotonic()
+PERIOD = 0.001
+
+
+def delays(client, peer, least, until=None):
+    """Milliseconds that datagrams took from client to peer, for at least so many seconds and until something is readable.
+    One goes out each millisecond, whatever became of those before: a stall is in the figures of all that came in it."""
+    taken, sent, began = {}, 0, time.perf_counter()
     poll = select.poll()
     poll.register(peer.socket, select.POLLIN)
-    while time.monotonic() - began < seconds:
-        number += 1
-        payload = struct.pack("!I", number)
-        start = time.perf_counter()
-        client.send_raw(channel_data(0x4001, payload))
-        while True:
-            if not poll.poll(1000):
-                break  # Lost.
-            if peer.socket.recv(100) == payload:
-                taken.append((time.perf_counter() - start) * 1000)
+    while True:
+        due = began + sent * PERIOD
+        now = time.perf_counter()
+        if now >= due:
+            if now - began > least and (not until or select.select([until], [], [], 0)[0]) or now - began > 60:
                 break
-        if until and number % 50 == 0 and select.select([until], [], [], 0)[0]:
-            break
-        time.sleep(0.001)
-    return taken
+            client.send_raw(channel_data(0x4001, struct.pack("!Id", sent, now)))
+            sent += 1
+            continue
+        if poll.poll(max(0, (due - now) * 1000)):
+            note(taken, peer.socket.recv(100))
+    while len(taken) < sent and poll.poll(1000):
+        note(taken, peer.socket.recv(100))
+    return list(taken.values()) + [1000.0] * (sent - len(taken))  # Lost.
+
+
+def note(taken, payload):
+    number, sent_at = struct.unpack("!Id", payload)
+    taken[number] = (time.perf_counter() - sent_at) * 1000
 
 
 def p99(values):
@@ -141,7 +151,7 @@ def p99(values):
 @case("idle connections and half-open handshakes do not delay a relay")
 def undisturbed():
     idle = shortened("idle TCP connections beside a relay", 1000, 5000)
-    half_open = shortened("half-open TLS handshakes beside a relay", 200, 1000)
+    half_open = 1000
     best = None
     for _ in range(6):  # What else the machine does is in every figure, so the best one counts.
         with Server(*OPTIONS, lean=True) as server, server.client() as client, Peer() as peer:
@@ -153,18 +163,31 @@ def undisturbed():
             holder = subprocess.Popen([sys.executable, os.path.abspath(__file__), "hold", server.host,
                                        str(server.port), str(idle), str(half_open)], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE)
+
+            def meanwhile(report, least=0.0):
+                """The p99 until the holder reports that it has done what comes next."""
+                found = p99(delays(client, peer, least, holder.stdout))
+                equal(holder.stdout.readline(), report, "the holder's report")
+                return found
+
+            def go_on():
+                holder.stdin.write(b"\n")
+                holder.stdin.flush()
             try:
-                opening = p99(delays(client, peer, 60, holder.stdout))
-                equal(holder.stdout.readline(), b"idle\n", "the holder's report")
-                shaking = p99(delays(client, peer, 60, holder.stdout))
-                equal(holder.stdout.readline(), b"held\n", "the holder's report")
+                opening = meanwhile(b"idle\n")
+                go_on()
+                equal(holder.stdout.readline(), b"connected\n", "the holder's report")
+                go_on()
+                # A burst that is over sooner is one hundredth of this, or it has held up nobody.
+                shaking = meanwhile(b"held\n", 1)
                 held = p99(delays(client, peer, 4))
             finally:
                 holder.communicate(b"")
             print("p99 of a relayed datagram in ms: %.2f alone, %.2f while %d connections open, %.2f while %d handshakes "
-                  "begin, %.2f with all of them" % (before, opening, idle, shaking, half_open, held),
+                  "begin at once, %.2f with all of them" % (before, opening, idle, shaking, half_open, held),
                   file=sys.__stdout__, flush=True)
-            best = min(best if best is not None else held - before, held - before)
+            more = max(shaking, held) - before
+            best = more if best is None else min(best, more)
             if best <= DELAY_MAX_MS:
                 return
     true(best <= DELAY_MAX_MS, "%.2f ms more, the bar is %.1f" % (best, DELAY_MAX_MS))

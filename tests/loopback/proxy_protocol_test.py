@@ -149,7 +149,7 @@ def allocation(proxy):
 
 @case("the limit of connections per source counts clients, not balancers")
 def per_source(_):
-    with ProxyServer("--max-connections-per-source=3", "--relay-threads=1") as proxy:
+    with ProxyServer("--max-connections-per-source=3", "--relay-threads=4") as proxy:
         def opened(host):
             connection = proxy.connect()
             connection.sendall(v1((host, 1000 + opened.number), FAR_V4[1]) + build(BINDING, REQUEST, []))

@@ -242,7 +242,8 @@ void World::mail_route(size_t shard, const turn::Effect& effect) {
     mail(shard, held->route.link.worker, [this, at_home, note = *held] {
       ledger_.note_change();
       serve(note.route.link.worker, [&](turn::Server& server, turn::Outbox& out) {
-        server.on_route_held(now_, note.owner, at_home(note.route), note.deadline, out);
+        server.on_route_held(now_, note.owner, at_home(note.route), note.deadline,
+                             turn::LinkState::open, out);
       });
     });
   } else if (const auto* released = std::get_if<turn::RouteReleased>(&effect)) {

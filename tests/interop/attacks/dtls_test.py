@@ -224,7 +224,7 @@ def half_open():
 
 @case("DTLS clients of one source are limited, and one that ends makes room")
 def per_source():
-    with Server(*OPTIONS, "--relay-threads=1", "--max-connections-per-source=3") as server:
+    with Server(*OPTIONS, "--relay-threads=4", "--max-connections-per-source=3") as server:
         held = [DtlsClient(server.address) for _ in range(3)]
         sock, began = begin_handshake(server, "127.0.0.1")
         sock.close()

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """TCP clients: framing, and what slow, silent, greedy and foreign ones may cost."""
 
+import contextlib
 import os
 import resource
 import select
@@ -13,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness import Server, case, equal, main, shortened, true, until, until_read  # noqa: E402
 from stunlib import (ALLOCATE, BINDING, LIFETIME, MAGIC, REFRESH, REQUEST, Peer, Timeout, build, channel_data,  # noqa: E402
                      data_of)
-from streamlib import StreamClient  # noqa: E402
+from streamlib import StreamClient, connect  # noqa: E402
 
 LOOPBACK = "127.0.0.1"
 OPTIONS = ("--allow-loopback-peers",)
@@ -187,7 +188,7 @@ def greedy_answers():
 
 @case("connections of one source are limited, and one that ends makes room")
 def per_source():
-    with Server(*OPTIONS, "--max-connections-per-source=3", "--relay-threads=1") as server:
+    with Server(*OPTIONS, "--max-connections-per-source=3", "--relay-threads=4") as server:
         held = [connected(server) for _ in range(3)]
         for client in held:
             equal(client.plain(BINDING).code, 0, "Binding within the limit")
@@ -206,6 +207,21 @@ def per_source():
                     true(time.monotonic() < deadline, "no room after one has ended")
         for client in held:
             client.close()
+
+
+@case("the limit of a source holds over all workers, and none below it is refused")
+def per_source_over_workers():
+    with Server(*OPTIONS, "--max-connections-per-source=4", "--relay-threads=4") as server:
+        used = server.descriptors()
+        for number in range(10):
+            held = [connected(server) for _ in range(4)]
+            for client in held:
+                equal(client.plain(BINDING).code, 0, "Binding within the limit, round %d" % number)
+            with connected(server) as fifth:
+                true(fifth.is_closed_within(5), "one above the limit is served")
+            for client in held:
+                client.close()
+            until(lambda: server.descriptors() == used, "connections that ended are still open")
 
 
 @case("a client without an allocation is disconnected in time, and one with an allocation is not")
@@ -279,16 +295,41 @@ def raise_descriptors(server, count):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(hard, count + 4096), hard))
 
 
+@case("strangers who only hold connections take no descriptor that a relay needs")
+def idle_strangers():
+    with Server(*OPTIONS) as server, connected(server) as early:
+        equal(early.allocate().code, 0, "Allocate before the crowd")
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (400, 4096))
+        crowd = []
+        for _ in range(420):
+            crowd.append(connected(server))
+            with contextlib.suppress(OSError):
+                crowd[-1].socket.sendall(build(BINDING, REQUEST, []))
+        print("%d descriptors with the crowd" % server.descriptors())
+        true(server.descriptors() > 300, "there is no crowd")
+        with contextlib.ExitStack() as stack:
+            for number in range(10):
+                for transport in ("udp", "tcp"):
+                    client = stack.enter_context(connect(transport, server.address))
+                    equal(client.allocate().code, 0, "Allocate %d over %s beside the crowd" % (number, transport))
+            equal(early.refresh(600).code, 0, "Refresh of the early client")
+        for one in crowd:
+            one.close()
+
+
 @case("a server without descriptors neither spins nor forgets its other clients")
 def no_descriptors():
-    with Server(*OPTIONS, "--relay-threads=1") as server, connected(server) as early:
+    with Server(*OPTIONS, "--relay-threads=1") as server, connected(server) as early, contextlib.ExitStack() as stack:
         equal(early.allocate().code, 0, "Allocate")
         used = server.descriptors()
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 4, used + 4096))
+        for _ in range(4):  # Each has a relay, and a relay has a descriptor.
+            equal(stack.enter_context(server.client()).allocate().code, 0, "Allocate")
+        with server.client() as one_more:
+            equal(one_more.allocate().code, 508, "Allocate without descriptors")
         crowd = []
         for _ in range(20):
             crowd.append(socket.create_connection(server.address, 5))
-        until(lambda: server.descriptors() >= used + 4, "the server has descriptors left")
         before = server.cpu_s()
         time.sleep(1.5)  # Nothing is waited for: this is what is measured.
         spent = server.cpu_s() - before
@@ -299,6 +340,8 @@ def no_descriptors():
             equal(other.plain(BINDING).code, 0, "Binding over UDP")
         for one in crowd:
             one.close()
+        stack.close()
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 4096, used + 4096))
         deadline = time.monotonic() + 5
         while True:
             with connected(server) as late:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Attacks on TCP relaying (RFC 6062): whom it reaches, whose connections can be taken, what they can cost."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -89,21 +90,40 @@ def strangers(server):
         equal(client.refresh(600).code, 0)
 
 
-@case("a permitted peer gets no more connections than an allocation may have")
+@case("permitted peers that call get half of an allocation's connections, and leave the others to the client")
 def capped(server):
-    with control(server) as client:
+    with control(server) as client, contextlib.ExitStack() as stack:
         relayed = client.relayed_tcp()
         client.permit(("127.0.0.1", 0))
         peers = [one for one in (knock(relayed) for _ in range(20)) if one]
-        attempts = [client.attempt() for _ in range(8)]
-        equal(client.take(0.3), None, "a ninth announcement")
+        attempts = [client.attempt() for _ in range(4)]
+        equal(client.take(0.3), None, "a fifth announcement")
         announced = {peer for _, peer in attempts}
         for one in peers:
             if one.getsockname()[:2] not in announced:
                 true(is_closed(one), "a connection above the cap is closed")
+        for number in range(4):
+            service = stack.enter_context(Listener())
+            equal(client.connect(*service.address).code, 0, "Connect %d beside the callers" % number)
         equal(client.connect("127.0.0.1", 9).code, 508)
         for one in peers:
             one.close()
+
+
+@case("permitted peers that call and leave leave no place taken")
+def callers_that_leave(server):
+    with control(server) as client:
+        relayed = client.relayed_tcp()
+        client.permit(("127.0.0.1", 0))
+        before = server.descriptors()
+        for _ in range(4):
+            socket.create_connection(relayed, timeout=10).close()
+            true(client.attempt() is not None, "a caller is not announced")
+        settles_at(server, before, "after the callers have left")
+        with knock(relayed):
+            connection_id, _ = client.attempt()
+            with client.bound(connection_id):
+                pass
 
 
 @case("connections that nobody binds end after half a minute")

@@ -6,6 +6,7 @@
 
 #include "net/rx_slab.h"
 #include "server/client_counters.h"
+#include "server/source_counts.h"
 #include "server/worker_turn.h"
 #include "support/core_driver.h"
 
@@ -25,6 +26,7 @@ struct ClientsFixture {
   testing::CoreDriver core;
   net::RxSlab slab{9216, 8};
   ClientCounters counters;
+  SourceCounts sources{{1, 2}};
   // Gives the clients their packets.
   std::function<void()> send_packets;
 

@@ -19,7 +19,7 @@ const Endpoint kServer = endpoint("192.0.2.1:3478");
 class DtlsClientsTest : public ::testing::Test, protected ClientsFixture {
  protected:
   explicit DtlsClientsTest(const DtlsLimits& limits = {})
-      : clients_(turn(), counters, limits, *net::TlsContext::make({}, nullptr), {1, 2}),
+      : clients_(turn(), counters, limits, *net::TlsContext::make({}, nullptr), sources, {1, 2}),
         batch_({3, 4}) {
     listeners_.push_back(std::move(*net::open_udp_socket({}, {Ip::v4(0x7f000001), 0})));
     send_packets = [this] {

@@ -1,5 +1,9 @@
 #include "server/source_counts.h"
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
@@ -36,6 +40,29 @@ TEST(SourceCounts, ForgetsASourceThatHasNoneLeft) {
   counts.remove(ip("192.0.2.1"));
   EXPECT_EQ(counts.sources(), 0U);
   EXPECT_TRUE(counts.add(ip("192.0.2.1"), 1));
+}
+
+TEST(SourceCounts, HoldsAgainstManyThreads) {
+  SourceCounts counts({1, 2});
+  std::atomic<int> held = 0;
+  std::atomic<int> most = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 5000; ++round) {
+        if (!counts.add(ip("192.0.2.1"), 3)) continue;
+        const int now = ++held;
+        int before = most;
+        while (now > before && !most.compare_exchange_weak(before, now)) {
+        }
+        --held;
+        counts.remove(ip("192.0.2.1"));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(most, 3);
+  EXPECT_EQ(counts.sources(), 0U);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "server/stream_clients.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "stun/channel_data.h"
@@ -23,6 +24,15 @@ class StreamClientsTest : public ::testing::Test, protected OwnLoop, protected S
     send_packets = [this] { write_to_clients(); };
   }
 
+  // The connection has ended, and nothing is left to be read.
+  static bool has_ended(const net::Fd& fd) {
+    uint8_t byte = 0;
+    return ::recv(fd.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+  }
+  static bool is_answer(ByteView bytes) {
+    const auto message = stun::MessageView::parse(bytes);
+    return message && message->message_class() == stun::Class::success;
+  }
   static Bytes allocate_request() {
     return testing::make_request(Method::allocate, [](stun::MessageBuilder& builder) {
       builder.add_requested_transport(17);
@@ -158,6 +168,70 @@ TEST_F(StreamClientsTest, ClosesWhatIsNotTurnAndCountsIt) {
   EXPECT_EQ(counters.closed_not_turn.get(), 1U);
 }
 
+TEST_F(StreamClientsTest, AnswersWhatCameBeforeJunkInTheSameRead) {
+  const net::Fd fd = connect();
+  Bytes both = testing::make_request(Method::binding);
+  both.insert(both.end(), kRaw.begin(), kRaw.end());
+  send(fd, both);
+  EXPECT_EQ(clients_.size(), 0U);
+  EXPECT_EQ(counters.closed_not_turn.get(), 1U);
+  EXPECT_TRUE(is_answer(receive(fd)));
+  EXPECT_TRUE(has_ended(fd));
+}
+
+TEST_F(StreamClientsTest, AnswersWhatCameBeforeTheGoodByeOfATlsClientAndTheGoodBye) {
+  const net::Fd fd = connect();
+  testing::TlsClient client;
+  shake_hands(client, fd);
+  client.give(receive(fd));
+  client.write(std::string(as_text(testing::make_request(Method::binding))));
+  SSL_shutdown(client.ssl());
+  send(fd, client.take_output());
+  EXPECT_EQ(clients_.size(), 0U);
+  client.give(receive(fd));
+  EXPECT_TRUE(is_answer(as_bytes(client.read())));
+  EXPECT_EQ(client.read(), "");
+  EXPECT_NE(SSL_get_shutdown(client.ssl()) & SSL_RECEIVED_SHUTDOWN, 0);
+  EXPECT_TRUE(has_ended(fd));
+}
+
+TEST_F(StreamClientsTest, TakesAFewStepsOfHandshakesATurnAndEverybodyElseAtOnce) {
+  constexpr size_t kCount = 9;
+  std::vector<net::Fd> shaking;
+  for (size_t i = 0; i < kCount; ++i) {
+    testing::TlsClient client;
+    SSL_do_handshake(client.ssl());
+    shaking.push_back(connect());
+    send_only(shaking.back(), client.take_output());
+  }
+  const net::Fd plain = connect();
+  send_only(plain, testing::make_request(Method::binding));
+  size_t answered = 0;
+  for (size_t turn = 1; turn <= kCount; ++turn) {
+    work_one_turn();
+    if (turn == 1) EXPECT_TRUE(is_answer(receive(plain)));
+    const size_t before = answered;
+    for (const net::Fd& fd : shaking) answered += receive(fd).empty() ? 0 : 1;
+    EXPECT_LE(answered, before + 2);
+  }
+  EXPECT_EQ(answered, kCount);
+}
+
+TEST_F(StreamClientsTest, GoesOnWhenAClientLeavesThatWaitsForItsHandshake) {
+  std::vector<net::Fd> shaking;
+  for (size_t i = 0; i < 6; ++i) {
+    testing::TlsClient client;
+    SSL_do_handshake(client.ssl());
+    shaking.push_back(connect());
+    send_only(shaking.back(), client.take_output());
+  }
+  work_one_turn();
+  for (size_t i = 0; i < 5; ++i) shaking[i] = {};
+  work();
+  EXPECT_EQ(clients_.size(), 1U);
+  EXPECT_FALSE(receive(shaking[5]).empty());
+}
+
 TEST_F(StreamClientsTest, EndsTheAllocationWithTheConnection) {
   net::Fd fd = connect();
   allocate(fd);
@@ -236,6 +310,87 @@ TEST_F(TwoPerSource, RefusesAThirdUntilOneHasEnded) {
   const net::Fd fourth = connect();
   EXPECT_EQ(clients_.size(), 2U);
   EXPECT_EQ(counters.refused_source_limit.get(), 1U);
+}
+
+TEST_F(TwoPerSource, CountsThoseOfAnotherWorkerToo) {
+  ClientCounters others;
+  StreamClients neighbour(loop_, turn(), others, {.per_source = 2}, nullptr, sources);
+  const auto open_there = [&] {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    neighbour.open(
+        {net::Fd(ends[1]), testing::endpoint("127.0.0.1:9"), testing::endpoint("127.0.0.1:3478")});
+    return net::Fd(ends[0]);
+  };
+  const net::Fd first = connect();
+  net::Fd second = open_there();
+  const net::Fd third = open_there();
+  EXPECT_EQ(others.refused_source_limit.get(), 1U);
+  const net::Fd fourth = connect();
+  EXPECT_EQ(counters.refused_source_limit.get(), 1U);
+  second = {};
+  work();
+  const net::Fd fifth = connect();
+  EXPECT_EQ(clients_.size(), 2U);
+}
+
+// The descriptors that are left are few.
+struct FewDescriptors : StreamClientsTest {
+  FewDescriptors() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    // So many that an eighth is more than a few.
+    while (fillers_.empty() || fillers_.back().get() < 200) {
+      fillers_.emplace_back(::dup(listener_.get()));
+    }
+  }
+  ~FewDescriptors() override { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  // Of those that are not open yet, all are among the last eighth.
+  void use_up() {
+    const net::Fd next(::dup(listener_.get()));
+    const auto wanted = static_cast<rlim_t>(next.get());
+    rlimit limit = before_;
+    limit.rlim_cur = wanted;
+    while (limit.rlim_cur - limit.rlim_cur / 8 < wanted) ++limit.rlim_cur;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  }
+
+  rlimit before_{};
+  std::vector<net::Fd> fillers_;
+};
+
+TEST_F(FewDescriptors, TheOldestWithoutAnAllocationMakesRoomForTheNext) {
+  const net::Fd known = connect();
+  allocate(known);
+  const net::Fd stranger = connect();
+  use_up();
+  const net::Fd next = connect();
+  EXPECT_EQ(clients_.size(), 2U);
+  EXPECT_EQ(counters.closed_scarce.get(), 1U);
+  EXPECT_TRUE(has_ended(stranger));
+  send(next, testing::make_request(Method::binding));
+  EXPECT_TRUE(is_answer(receive(next)));
+  EXPECT_EQ(core.server->allocations(), 1U);
+}
+
+TEST_F(FewDescriptors, AreNotTakenByOneStrangerAfterAnother) {
+  std::vector<net::Fd> strangers;
+  for (int i = 0; i < 4; ++i) strangers.push_back(connect());
+  for (int i = 0; i < 8; ++i) strangers.push_back(call());
+  use_up();
+  clients_.accept_from(listener_);
+  EXPECT_EQ(clients_.size(), 4U);
+  EXPECT_EQ(counters.closed_scarce.get(), 8U);
+}
+
+TEST_F(FewDescriptors, NobodyWithAnAllocationMakesRoom) {
+  const net::Fd known = connect();
+  allocate(known);
+  use_up();
+  const net::Fd next = connect();
+  EXPECT_EQ(clients_.size(), 1U);
+  EXPECT_EQ(counters.refused_scarce.get(), 1U);
+  EXPECT_TRUE(has_ended(next));
+  EXPECT_EQ(core.server->allocations(), 1U);
 }
 
 TEST_F(StreamClientsTest, ServesTlsByTheFirstByte) {

@@ -37,7 +37,7 @@ class StreamsFixture : protected ClientsFixture {
         buffers_(setup.buffers),
         listener_(*net::listen_tcp({Ip::v4(0x7f000001), 0}, net::ReusePort::no)),
         clients_(loop_, turn(), counters, setup.limits, *net::TlsContext::make({}, nullptr),
-                 {1, 2}) {
+                 sources) {
     set_buffers(listener_, buffers_);
   }
 
@@ -46,6 +46,12 @@ class StreamsFixture : protected ClientsFixture {
     clients_.write_queued();
   }
   net::Fd connect() {
+    net::Fd fd = call();
+    clients_.accept_from(listener_);
+    return fd;
+  }
+  // Waits at the listening socket.
+  net::Fd call() const {
     net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     set_buffers(fd, buffers_);
     // What is sent arrives at once, however little it is.
@@ -56,21 +62,31 @@ class StreamsFixture : protected ClientsFixture {
     auto* any = reinterpret_cast<sockaddr*>(&address);
     EXPECT_EQ(getsockname(listener_.get(), any, &size), 0);
     EXPECT_EQ(::connect(fd.get(), any, size), 0);
-    clients_.accept_from(listener_);
     return fd;
   }
   // The server has read it when this returns.
   void send(const net::Fd& fd, ByteView bytes) {
+    send_only(fd, bytes);
+    work();
+  }
+  static void send_only(const net::Fd& fd, ByteView bytes) {
     ASSERT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
-    work();
+  }
+  static testing::Bytes receive(const net::Fd& fd) {
+    testing::Bytes room(65536);
+    const ssize_t size = ::recv(fd.get(), room.data(), room.size(), MSG_DONTWAIT);
+    room.resize(size > 0 ? static_cast<size_t>(size) : 0);
+    return room;
   }
   // Everything that loopback has already brought is dealt with.
   void work() {
-    for (int i = 0; i < 8; ++i) {
-      loop_.run_turn(Duration(0));
-      finish_turn();
-    }
+    for (int i = 0; i < 8; ++i) work_one_turn();
+  }
+  void work_one_turn() {
+    loop_.run_turn(Duration(0));
+    finish_turn();
+    clients_.end_turn();
   }
   void tick_after(Duration time) {
     core.advance(time);
@@ -80,12 +96,10 @@ class StreamsFixture : protected ClientsFixture {
   }
   void shake_hands(testing::TlsClient& client, const net::Fd& fd) {
     SSL_do_handshake(client.ssl());
-    testing::Bytes room(65536);
     for (int i = 0; i < 6 && counters.handshakes_done.total() == 0; ++i) {
       const auto hello = client.take_output();
       if (!hello.empty()) send(fd, hello);
-      const ssize_t size = ::recv(fd.get(), room.data(), room.size(), MSG_DONTWAIT);
-      if (size > 0) client.give(ByteView(room).first(static_cast<size_t>(size)));
+      client.give(receive(fd));
       SSL_do_handshake(client.ssl());
     }
     ASSERT_EQ(counters.handshakes_done.total(), 1U);

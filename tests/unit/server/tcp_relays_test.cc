@@ -355,6 +355,27 @@ TEST_F(TcpRelaysTest, KeepsWhatThePeerSaysBeforeConnectionBindAndItsEnd) {
   EXPECT_EQ(end_of(data_), End::in_order);
 }
 
+TEST_F(TcpRelaysTest, ForgetsAPeerThatCalledAndLeftWithoutAWord) {
+  allocate();
+  permit_the_peer();
+  let_the_peer_in();
+  tick_after(seconds(1));
+  expect_connections(1);
+  peer_.reset();
+  tick_after(seconds(1));
+  expect_connections(0);
+}
+
+TEST_F(TcpRelaysTest, KeepsAPeerThatSaidSomethingAndLeft) {
+  allocate();
+  permit_the_peer();
+  const uint32_t id = let_the_peer_in("only words");
+  peer_.reset();
+  tick_after(seconds(1));
+  bind(id);
+  EXPECT_EQ(receive_text(data_, 10), "only words");
+}
+
 TEST_F(TcpRelaysTest, DoesNotReadAPeerBeforeConnectionBind) {
   allocate();
   const uint32_t id = reach_the_peer();

@@ -1,5 +1,6 @@
 // RFC 8016 between workers: one has the client's link, another one its allocation.
 #include <deque>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -97,6 +98,7 @@ class Workers : public ::testing::Test {
   void lose(const CoreClient& client) {
     CoreDriver& core = client.driver;
     core.out.clear();
+    lost_.insert(client.route.link.index);
     core.server->on_link_closed(core.now, client.route, core.out);
     after_call(core);
     carry();
@@ -138,7 +140,10 @@ class Workers : public ::testing::Test {
       ++notes_sent_;
       mail_.emplace_back([this, note = *held] {
         CoreDriver& to = *cores_[note.route.link.worker];
-        to.server->on_route_held(to.now, note.owner, at_home(note.route), note.deadline, to.out);
+        const LinkState link =
+            lost_.count(note.route.link.index) == 0 ? LinkState::open : LinkState::closed;
+        to.server->on_route_held(to.now, note.owner, at_home(note.route), note.deadline, link,
+                                 to.out);
         after_call(to);
       });
     } else if (const auto* released = std::get_if<RouteReleased>(&effect)) {
@@ -206,6 +211,7 @@ class Workers : public ::testing::Test {
   auth::QuotaLedger quota_;
   std::vector<std::unique_ptr<CoreDriver>> cores_;
   std::deque<std::function<void()>> mail_;
+  std::set<uint32_t> lost_;  // Links that have closed.
   std::vector<Received> arrived_;
   size_t reached_ = 0;
   size_t crossed_ = 0;
@@ -364,6 +370,34 @@ TEST_F(Workers, ANoteLivesAsLongAsTheAllocationThatIsRefreshed) {
   EXPECT_EQ(refresh(cafe, 600), 0);
 }
 
+TEST_F(Workers, ANoteLivesAsLongAsTheAllocationThatIsRefreshedOverAnotherLink) {
+  CoreClient& cafe = client(1, "8.8.4.4:50000");
+  move(cafe, ticket_);
+  advance(seconds(500));
+  renew_nonce(home());
+  ASSERT_EQ(refresh(home(), 600), 0);
+  advance(seconds(200));
+  renew_nonce(cafe);
+  EXPECT_EQ(refresh(cafe, 600), 0);
+  EXPECT_EQ(allocations(), 1U);
+}
+
+TEST_F(Workers, ANoteThatComesLaterThanTheEndOfItsLinkIsReturned) {
+  CoreClient& train = client(1, "8.8.4.5:50000", "alice", "secret", Transport::tcp);
+  train.route.link.index = 77;
+  train.learn_nonce();
+  // Its connection ends while the letters are under way.
+  train.driver.client_packet(train.route, train.sealed(Method::refresh, [&](auto& b) {
+    b.add(AttributeType::mobility_ticket, ByteView(ticket_));
+  }));
+  after_call(train.driver);
+  lose(train);
+  EXPECT_EQ(notes(), 0U);
+  EXPECT_EQ(goes_to(), home().route.tuple.client);
+  EXPECT_TRUE(reaches_the_peer(home()));
+  expect_balance();
+}
+
 TEST_F(Workers, AFiveTupleWithAnAllocationOfItsOwnTakesNoOther) {
   CoreClient& cafe = client(1, "8.8.4.4:50000");
   ask(cafe, Method::allocate, [](auto& b) { b.add_requested_transport(17); });
@@ -492,7 +526,8 @@ TEST_F(Workers, AQuestionThatWaitedForTheStoreIsPassedOnWhole) {
   core.client_packet(cafe.route, question);
   const auto asked = core.effects<FetchKey>();
   ASSERT_EQ(asked.size(), 1U);
-  core.server->on_route_held(core.now, 0, cafe.route, core.now.mono + seconds(600), core.out);
+  core.server->on_route_held(core.now, 0, cafe.route, core.now.mono + seconds(600), LinkState::open,
+                             core.out);
   core.answer_key(asked[0]);
   ASSERT_EQ(core.out.to_owner.size(), 1U);
   EXPECT_TRUE(std::ranges::equal(core.out.to_owner[0].packet, question));

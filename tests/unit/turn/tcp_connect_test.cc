@@ -146,6 +146,37 @@ TEST(TcpConnect, MeetsABoundedNumberOfNewPeersASecond) {
   EXPECT_EQ(begun(2000), 2U);
 }
 
+TEST(TcpConnect, PeersThatCallAndAreNotBoundLeaveHalfOfThePlaces) {
+  CoreDriver::Options options;
+  options.settings.max_connections = 4;
+  CoreDriver core(options);
+  TcpClient client(core);
+  const Endpoint relayed = client.open();
+  client.permit({"9.9.9.9"});
+  EXPECT_TRUE(core.peer_accepted(relayed, endpoint("9.9.9.9:1")).has_value());
+  EXPECT_TRUE(core.peer_accepted(relayed, endpoint("9.9.9.9:2")).has_value());
+  EXPECT_FALSE(core.peer_accepted(relayed, endpoint("9.9.9.9:3")).has_value());
+  EXPECT_EQ(core.count(&Counters::connection_cap), 1U);
+  client.connect_well("9.9.9.9:4");
+  client.connect_well("9.9.9.9:5");
+  EXPECT_EQ(client.connect("9.9.9.9:6")->error(), 508);
+}
+
+TEST(TcpConnect, APeerThatWasBoundMakesRoomForAnother) {
+  CoreDriver::Options options;
+  options.settings.max_connections = 4;
+  CoreDriver core(options);
+  TcpClient client(core);
+  const Endpoint relayed = client.open();
+  client.permit({"9.9.9.9"});
+  core.peer_accepted(relayed, endpoint("9.9.9.9:1"));
+  core.peer_accepted(relayed, endpoint("9.9.9.9:2"));
+  TcpClient data(core, kData);
+  const auto attempt = core.to_client.at(0).u32(AttributeType::connection_id);
+  ASSERT_TRUE(data.bind(*attempt).is(Class::success));
+  EXPECT_TRUE(core.peer_accepted(relayed, endpoint("9.9.9.9:3")).has_value());
+}
+
 TEST(TcpConnect, ReachesOtherAllocationsWhereTheyListen) {
   CoreDriver core;
   core.space.set_address(IpFamily::v4,
