@@ -94,7 +94,7 @@ void Supervisor::use_alternates(std::unique_ptr<Alternates> alternates) {
     return NewAlternates{std::make_shared<const std::vector<AlternateServer>>(), {}};
   });
   if (!alternates_) return;
-  alternates_->use_own(own_servers(config_, ips_of(*host_)));
+  alternates_->use_own(own_servers(config_, endpoints_, ips_of(*host_)));
   alternates_->start();
 }
 
