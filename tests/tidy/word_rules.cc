@@ -29,7 +29,7 @@ const std::vector<Ban>& bans() {
         "src/net/event_memory.h", "src/turn/bandwidth.h", "src/turn/relay_directory",
         "src/relay/reservations", "src/server/answer_desk.h", "src/server/answer_desk.cc",
         "src/server/control_desk.h", "src/server/control_desk.cc", "src/server/metrics_source.h",
-        "src/server/metrics_source.cc", "src/server/user_traffic"},
+        "src/server/metrics_source.cc", "src/server/source_counts", "src/server/user_traffic"},
        "workers share nothing: send mail (base/mailbox.h)"},
       {{"sleep(", "usleep(", "nanosleep(", "sleep_for", "sleep_until"},
        {"src/", "tests/unit/", "tests/sim/", "tests/vectors/", "tests/fuzz/"},

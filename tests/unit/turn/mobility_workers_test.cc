@@ -1,6 +1,6 @@
 // RFC 8016 between workers: one has the client's link, another one its allocation.
+#include <algorithm>
 #include <deque>
-#include <set>
 
 #include <gtest/gtest.h>
 
@@ -98,7 +98,7 @@ class Workers : public ::testing::Test {
   void lose(const CoreClient& client) {
     CoreDriver& core = client.driver;
     core.out.clear();
-    lost_.insert(client.route.link.index);
+    lost_.push_back(client.route.tuple);
     core.server->on_link_closed(core.now, client.route, core.out);
     after_call(core);
     carry();
@@ -140,8 +140,8 @@ class Workers : public ::testing::Test {
       ++notes_sent_;
       mail_.emplace_back([this, note = *held] {
         CoreDriver& to = *cores_[note.route.link.worker];
-        const LinkState link =
-            lost_.count(note.route.link.index) == 0 ? LinkState::open : LinkState::closed;
+        const bool is_lost = std::count(lost_.begin(), lost_.end(), note.route.tuple) != 0;
+        const LinkState link = is_lost ? LinkState::closed : LinkState::open;
         to.server->on_route_held(to.now, note.owner, at_home(note.route), note.deadline, link,
                                  to.out);
         after_call(to);
@@ -211,7 +211,7 @@ class Workers : public ::testing::Test {
   auth::QuotaLedger quota_;
   std::vector<std::unique_ptr<CoreDriver>> cores_;
   std::deque<std::function<void()>> mail_;
-  std::set<uint32_t> lost_;  // Links that have closed.
+  std::vector<FiveTuple> lost_;  // Of links that have closed.
   std::vector<Received> arrived_;
   size_t reached_ = 0;
   size_t crossed_ = 0;
