@@ -63,13 +63,12 @@ TEST(Smoke, KeepsThemWhenEverythingIsScarce) {
 
 TEST(Smoke, KeepsThemWhenRatesAreLow) {
   for (const uint64_t seed : seeds({61, 62})) {
-    WorldOptions options = {
-        .seed = seed, .shards = 3, .pause_max = milliseconds(500), .capacity = 4000};
+    WorldOptions options = {.seed = seed, .shards = 3, .pause_max = seconds(1), .capacity = 2000};
     options.settings.session.bytes_per_s = 600;
-    const World::Totals totals = live(options, seconds(1200));
-    EXPECT_GT(totals.over_session_rate, 500U);
-    EXPECT_GT(totals.over_capacity, 500U);
-    EXPECT_GT(totals.to_peers, 1000U);
+    const World::Totals totals = live(options, seconds(300));
+    EXPECT_GT(totals.over_session_rate, 200U);
+    EXPECT_GT(totals.over_capacity, 100U);
+    EXPECT_GT(totals.to_peers, 500U);
     EXPECT_GT(totals.in_process, 100U);
   }
 }
