@@ -116,7 +116,7 @@ http::Response Api::handle(const http::Request& request, http::Door door) {
     }
     auto body = body_of(request);
     if (!body) return body.error();
-    const http::Response response =
+    http::Response response =
         route.handle({request, std::move(*arguments), std::move(*body), control_});
     if (request.method != http::Method::get) note_order(request, response.status);
     return response;

@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ class Watch:
                 'echo "$PUBLIC_ADDRESS" >> ' + self.hooks, *arguments, stdout=subprocess.PIPE, stderr=errors, text=True)
 
     def line(self):
+        # A line is written at once, so that none is left in the buffer of this end.
+        true(select.select([self.program.stdout], [], [], 60)[0], "nothing was said for a minute: " + self.told())
         return self.program.stdout.readline().strip()
 
     def published(self):

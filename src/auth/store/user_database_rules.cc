@@ -17,7 +17,7 @@ PutResult put_result(const SqliteConnection& connection) {
 
 Result<void, DatabaseFailure> UserDatabase::each_row_of(
     std::string_view table, std::string_view sql, const std::function<void(const Rows&)>& visit) {
-  const auto read = [&]() -> Result<void, DatabaseFailure> {
+  auto read = [&]() -> Result<void, DatabaseFailure> {
     auto statement = connection_.prepare(sql);
     if (!statement) return unexpected(statement.error());
     Rows rows = statement->run({});
