@@ -306,7 +306,7 @@ def idle_strangers():
             with contextlib.suppress(OSError):
                 crowd[-1].socket.sendall(build(BINDING, REQUEST, []))
         print("%d descriptors with the crowd" % server.descriptors())
-        true(server.descriptors() > 300, "there is no crowd")
+        until(lambda: server.descriptors() > 300, "there is no crowd")
         with contextlib.ExitStack() as stack:
             for number in range(10):
                 for transport in ("udp", "tcp"):
