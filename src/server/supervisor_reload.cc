@@ -117,7 +117,7 @@ void Supervisor::use_configuration(config::LoadResult loaded, Prepared prepared)
   if (metrics_) metrics_->set_limits(make_metrics_limits(config_));
   const NewLimits limits = {make_stream_limits(config_), make_dtls_limits(config_),
                             make_relay_settings(config_)};
-  post_to_all([&limits] { return limits; });
+  post_to_all([&limits] { return NewLimits(limits); });
   if (!prepared.tls) return;
   tls_->use(make_tls_settings(config_), std::move(prepared.tls));
   announce_certificates();
