@@ -16,7 +16,7 @@ constexpr size_t kReadSize = net::kTlsPlaintextMax;
 // client then has to begin again, and hears of it by the end of its connection.
 constexpr seconds kPausedMax = turn::kParkedLifetime + seconds(1);
 // A signature takes half a millisecond, and everybody's media waits for it.
-constexpr size_t kHandshakeStepsPerTurn = 2;
+constexpr size_t kHandshakeStepsPerTurn = 1;
 // The content type of a TLS record with a handshake.
 constexpr uint8_t kTlsHandshake = 22;
 // A queue that has been larger gives its memory back once it is empty.

@@ -51,7 +51,7 @@ class StreamClients {
   bool resume();
 
   // A step of a TLS handshake takes longer than anything else that a stranger may ask for, so a
-  // turn has room for a few of them. After each turn: those that had to wait go on in the next one.
+  // turn has room for one. After each turn: whoever has waited longest goes on in the next one.
   void end_turn();
 
   // Whether that client is still there.

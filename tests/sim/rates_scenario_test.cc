@@ -208,7 +208,7 @@ std::vector<uint64_t> seeds_of_rates() {
 }
 
 // Not at 20,000, where the greedy saving up a datagram each hold more than the burst: there the
-// modest get some 60 to 75 % of what they ask for.
+// modest get half to three quarters of what they ask for.
 TEST(Rates, HoldAndLetNobodyStarve) {
   for (const uint64_t seed : seeds_of_rates()) {
     for (const uint64_t capacity : {60'000U, 200'000U}) {

@@ -195,7 +195,7 @@ TEST_F(StreamClientsTest, AnswersWhatCameBeforeTheGoodByeOfATlsClientAndTheGoodB
   EXPECT_TRUE(has_ended(fd));
 }
 
-TEST_F(StreamClientsTest, TakesAFewStepsOfHandshakesATurnAndEverybodyElseAtOnce) {
+TEST_F(StreamClientsTest, TakesOneStepOfAHandshakeATurnAndEverybodyElseAtOnce) {
   constexpr size_t kCount = 9;
   std::vector<net::Fd> shaking;
   for (size_t i = 0; i < kCount; ++i) {
@@ -212,7 +212,7 @@ TEST_F(StreamClientsTest, TakesAFewStepsOfHandshakesATurnAndEverybodyElseAtOnce)
     if (turn == 1) EXPECT_TRUE(is_answer(receive(plain)));
     const size_t before = answered;
     for (const net::Fd& fd : shaking) answered += receive(fd).empty() ? 0 : 1;
-    EXPECT_LE(answered, before + 2);
+    EXPECT_LE(answered, before + 1);
   }
   EXPECT_EQ(answered, kCount);
 }
@@ -227,7 +227,7 @@ TEST_F(StreamClientsTest, GoesOnWhenAClientLeavesThatWaitsForItsHandshake) {
   }
   work_one_turn();
   for (size_t i = 0; i < 5; ++i) shaking[i] = {};
-  work();
+  for (size_t turn = 0; turn < 2 * shaking.size(); ++turn) work_one_turn();
   EXPECT_EQ(clients_.size(), 1U);
   EXPECT_FALSE(receive(shaking[5]).empty());
 }
