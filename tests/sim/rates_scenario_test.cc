@@ -10,7 +10,6 @@
 namespace turnpike::sim {
 namespace {
 
-using turn::CoreClient;
 using turn::CoreDriver;
 using turn::PeerConnect;
 using turn::StreamDirection;
@@ -35,7 +34,7 @@ class RateWorld {
         to_clients_(options.capacity, kStart),
         all_(options.capacity,
              turn::rate_burst(options.capacity) +
-                 2 * kShards * (options.capacity / turn::kPeriodsPerSecond + kStreamRead)) {
+                 size_t{2} * kShards * (options.capacity / turn::kPeriodsPerSecond + kStreamRead)) {
     space_.set_address(IpFamily::v4,
                        testing::FakeAddress{testing::ip("192.0.2.1"), testing::ip("192.0.2.1")});
     for (uint32_t i = 0; i < kShards; ++i) {

@@ -374,6 +374,7 @@ TEST_F(FewDescriptors, TheOldestWithoutAnAllocationMakesRoomForTheNext) {
 
 TEST_F(FewDescriptors, AreNotTakenByOneStrangerAfterAnother) {
   std::vector<net::Fd> strangers;
+  strangers.reserve(12);
   for (int i = 0; i < 4; ++i) strangers.push_back(connect());
   for (int i = 0; i < 8; ++i) strangers.push_back(call());
   use_up();
