@@ -69,6 +69,14 @@ TrialPlan NatSession::controlled_plan(Slot from, const Endpoint& to,
   return {.slot = from, .to = to, .control = server_, .control_slot = from, .control_sees = sees};
 }
 
+TrialPlan NatSession::filter_plan(Slot from, const std::optional<Endpoint>& sees,
+                                  const stun::ChangeRequest& change) const {
+  TrialPlan plan = controlled_plan(from, server_, sees);
+  plan.ask.change = change;
+  plan.from = change.change_ip ? *other_ : server_ip_other_port();
+  return plan;
+}
+
 TrialPlan NatSession::plan_for(Step step) const {
   switch (step) {
     case Step::first:
@@ -79,32 +87,16 @@ TrialPlan NatSession::plan_for(Step step) const {
               .control_slot = slot(0),
               .control_sees = mapped_,
               .tries = 10};
-    case Step::filter_both: {
-      TrialPlan plan = controlled_plan(slot(0), server_, mapped_);
-      plan.ask.change = stun::ChangeRequest{true, true};
-      plan.from = *other_;
-      return plan;
-    }
-    case Step::filter_port: {
-      TrialPlan plan = controlled_plan(slot(0), server_, mapped_);
-      plan.ask.change = stun::ChangeRequest{false, true};
-      plan.from = server_ip_other_port();
-      return plan;
-    }
+    case Step::filter_both:
+      return filter_plan(slot(0), mapped_, {.change_ip = true, .change_port = true});
+    case Step::filter_port:
+      return filter_plan(slot(0), mapped_, {.change_ip = false, .change_port = true});
     case Step::clean_open:
       return plain_plan(slot(6), server_);
-    case Step::clean_both: {
-      TrialPlan plan = controlled_plan(slot(6), server_, clean_mapped_);
-      plan.ask.change = stun::ChangeRequest{true, true};
-      plan.from = *other_;
-      return plan;
-    }
-    case Step::clean_port: {
-      TrialPlan plan = controlled_plan(slot(6), server_, clean_mapped_);
-      plan.ask.change = stun::ChangeRequest{false, true};
-      plan.from = server_ip_other_port();
-      return plan;
-    }
+    case Step::clean_both:
+      return filter_plan(slot(6), clean_mapped_, {.change_ip = true, .change_port = true});
+    case Step::clean_port:
+      return filter_plan(slot(6), clean_mapped_, {.change_ip = false, .change_port = true});
     case Step::map_ip:
       return controlled_plan(slot(0), other_ ? other_ip_same_port() : *second_server(), mapped_);
     case Step::map_again:

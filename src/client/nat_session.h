@@ -11,6 +11,7 @@
 
 #include "client/nat_class.h"
 #include "client/trial.h"
+#include "stun/attributes.h"
 #include "stun/transaction.h"
 
 namespace turnpike::client {
@@ -114,6 +115,9 @@ class NatSession final : public ProbeSession {
   [[nodiscard]] TrialPlan plain_plan(Slot slot, const Endpoint& to) const;
   [[nodiscard]] TrialPlan controlled_plan(Slot slot, const Endpoint& to,
                                           const std::optional<Endpoint>& sees) const;
+  // Whether an answer from another address or port of the server comes through.
+  [[nodiscard]] TrialPlan filter_plan(Slot slot, const std::optional<Endpoint>& sees,
+                                      const stun::ChangeRequest& change) const;
   void advance(Instant now, ProbeOutput& out);
   void advance_survey(Instant now, ProbeOutput& out);
   void choose_server(Instant now, ProbeOutput& out);
