@@ -4,7 +4,8 @@
 #include <array>
 #include <utility>
 
-#include "stun/builder.h"
+#include "server/connection_bind.h"
+#include "server/stream_client.h"
 #include "turn/limits.h"
 
 namespace turnpike::server {
@@ -22,78 +23,11 @@ constexpr uint8_t kTlsHandshake = 22;
 // A queue that has been larger gives its memory back once it is empty.
 constexpr size_t kQueueKept = 2048;
 
-enum class Speech : uint8_t { unknown, plain, tls };
-
-// The type of ConnectionBind, in that class.
-bool has_type(ByteView message, stun::Class message_class) {
-  const uint16_t type = stun::message_type(stun::Method::connection_bind, message_class);
-  return message.size() >= stun::kHeaderSize && message[0] == type >> 8 &&
-         message[1] == (type & 0xff);
-}
-
-// A frame that may make its connection one of raw bytes (RFC 6062 section 5.4).
-bool is_connection_bind(const stun::Frame& frame) {
-  return frame.kind == stun::PacketKind::stun && has_type(frame.bytes, stun::Class::request);
-}
-
-// The STUN header ends with the transaction id.
-stun::TransactionId transaction_of(ByteView message) {
-  stun::TransactionId id{};
-  const ByteView bytes = message.subspan(stun::kHeaderSize - id.size(), id.size());
-  std::copy(bytes.begin(), bytes.end(), id.begin());
-  return id;
-}
-
-bool answers_connection_bind(const turn::ToClient& packet, const stun::TransactionId& asked) {
-  // Answers are in one piece.
-  const ByteView bytes = packet.head.empty() ? packet.body : packet.head;
-  if (bytes.size() < stun::kHeaderSize) return false;
-  return (has_type(bytes, stun::Class::success) || has_type(bytes, stun::Class::error)) &&
-         transaction_of(bytes) == asked;
-}
-
 std::vector<uint8_t> copy_of(ByteView bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace
-
-struct StreamClients::Client {
-  SlabHandle handle;
-  net::Fd fd;
-  FiveTuple tuple;
-  Speech speech = Speech::unknown;
-  bool known = false;  // Has had an allocation.
-  bool dirty = false;
-  bool doomed = false;     // To be closed as soon as nobody is working with it.
-  bool paused = false;     // A ConnectionBind is not answered yet: nothing is read.
-  bool admitted = false;   // May take the step of its handshake that it has waited for.
-  bool had_frame = false;  // The bytes that are being taken have brought a frame to its end.
-  stun::TransactionId paused_for{};  // That ConnectionBind.
-  std::unique_ptr<net::TlsChannel> tls;
-  stun::StreamFramer framer;
-  std::vector<uint8_t> plaintext;  // Queued in this turn, not encrypted yet.
-  std::vector<uint8_t> queue;      // For the connection, from `written` on.
-  size_t written = 0;
-  std::vector<uint8_t> held;            // What came behind a ConnectionBind, decrypted,
-  std::vector<uint8_t> held_encrypted;  // and behind that.
-  Instant opened;
-  Instant paused_at{};
-  Instant part_since{};       // When the part of a frame that waits began to come.
-  Instant last_allocation{};  // When it was last seen to have one.
-  // Declared last: they must go before the descriptor.
-  net::Watch readable;
-  net::Watch writable;
-
-  // A frame, or the TLS record that it is in, has begun and is not complete.
-  [[nodiscard]] bool holds_part() const {
-    return framer.pending() > 0 || (tls && tls->holds_part());
-  }
-  [[nodiscard]] size_t waiting() const { return queue.size() - written + plaintext.size(); }
-  [[nodiscard]] turn::ClientRoute route() const {
-    return {make_link(LinkKind::stream, handle), tuple};
-  }
-};
 
 StreamClients::StreamClients(net::EventLoop& loop, const WorkerTurn& turn, ClientCounters& counters,
                              const StreamLimits& limits, std::shared_ptr<const net::TlsContext> tls,
@@ -115,14 +49,19 @@ Accepting StreamClients::accept_from(const net::Fd& listener) {
 }
 
 void StreamClients::open(net::AcceptedStream accepted) {
-  // The last descriptors are for those who have an allocation, or are about to get one.
-  if (net::is_scarce(accepted.fd)) {
-    if (!close_oldest_stranger()) return counters_.refused_scarce.add();
-    net::renumber(accepted.fd);
-  }
   if (!sources_.add(accepted.peer.ip, limits_.per_source)) {
     counters_.refused_source_limit.add();
     return;
+  }
+  // One that has waited for its PROXY header was numbered a while ago.
+  if (net::is_scarce(accepted.fd)) net::renumber(accepted.fd);
+  // The last descriptors are for those who have an allocation, or are about to get one.
+  if (net::is_scarce(accepted.fd)) {
+    if (!close_oldest_stranger()) {
+      sources_.remove(accepted.peer.ip);
+      return counters_.refused_scarce.add();
+    }
+    net::renumber(accepted.fd);
   }
   const SlabHandle handle =
       add(std::move(accepted.fd), {Transport::tcp, accepted.peer, accepted.local});
@@ -132,7 +71,7 @@ void StreamClients::open(net::AcceptedStream accepted) {
 
 SlabHandle StreamClients::add(net::Fd fd, const FiveTuple& tuple) {
   const SlabHandle handle = clients_.emplace();
-  Client& client = *clients_.find(handle);
+  StreamClient& client = *clients_.find(handle);
   client.handle = handle;
   client.fd = std::move(fd);
   client.tuple = tuple;
@@ -144,7 +83,7 @@ SlabHandle StreamClients::add(net::Fd fd, const FiveTuple& tuple) {
 }
 
 void StreamClients::on_readable(SlabHandle handle) {
-  Client& client = *clients_.find(handle);
+  StreamClient& client = *clients_.find(handle);
   if (is_shaking_hands(client) && !take_step(client)) return;
   net::RxSlab& slab = turn_.slab;
   if (slab.slots_left(kReadSize) == 0) {
@@ -152,7 +91,7 @@ void StreamClients::on_readable(SlabHandle handle) {
     slab.reset();
   }
   // Plaintext is read to where it may stay until the flush; ciphertext is used up at once.
-  const bool is_tls = client.speech == Speech::tls;
+  const bool is_tls = client.speech == StreamClient::Speech::tls;
   const ByteSpan room = is_tls ? ByteSpan(ciphertext_) : slab.slot(kReadSize, 0);
   const net::StreamRead read = net::read_stream(client.fd, room);
   if (read.result == net::StreamResult::would_block) return;
@@ -162,15 +101,15 @@ void StreamClients::on_readable(SlabHandle handle) {
   if (!goes_on || client.doomed) say_goodbye(handle);
 }
 
-bool StreamClients::is_shaking_hands(const Client& client) const {
+bool StreamClients::is_shaking_hands(const StreamClient& client) const {
   if (client.tls) return client.tls->state() == net::TlsState::handshaking;
-  if (client.speech != Speech::unknown || !tls_ || !limits_.serve_tls) return false;
+  if (client.speech != StreamClient::Speech::unknown || !tls_ || !limits_.serve_tls) return false;
   std::array<uint8_t, 1> first{};
   const net::StreamRead seen = net::peek_stream(client.fd, first);
   return seen.result == net::StreamResult::some && seen.bytes[0] == kTlsHandshake;
 }
 
-bool StreamClients::take_step(Client& client) {
+bool StreamClients::take_step(StreamClient& client) {
   if (std::exchange(client.admitted, false)) return true;
   if (steps_left_ == 0) {
     client.readable.reset();
@@ -186,7 +125,7 @@ void StreamClients::end_turn() {
   while (steps_left_ > 0 && !waiting_.empty()) {
     const SlabHandle handle = waiting_.front();
     waiting_.pop_front();
-    Client* client = clients_.find(handle);
+    StreamClient* client = clients_.find(handle);
     if (client == nullptr) continue;
     // What it sent is still there, so its turn is the next one.
     client->readable = loop_.watch(client->fd.get(), [this, handle] { on_readable(handle); });
@@ -196,9 +135,9 @@ void StreamClients::end_turn() {
   }
 }
 
-void StreamClients::recognise(Client& client, ByteView bytes) {
+void StreamClients::recognise(StreamClient& client, ByteView bytes) {
   if (bytes[0] == kTlsHandshake && tls_ && limits_.serve_tls) {
-    client.speech = Speech::tls;
+    client.speech = StreamClient::Speech::tls;
     client.tuple.transport = Transport::tls;
     client.tls = std::make_unique<net::TlsChannel>(tls_);
     // Answers to what came before the client's good-bye still go out.
@@ -206,22 +145,22 @@ void StreamClients::recognise(Client& client, ByteView bytes) {
     return;
   }
   // The framer knows what else may stand there.
-  client.speech = Speech::plain;
+  client.speech = StreamClient::Speech::plain;
 }
 
-bool StreamClients::take_bytes(Client& client, ByteView bytes) {
-  if (client.speech == Speech::unknown) recognise(client, bytes);
+bool StreamClients::take_bytes(StreamClient& client, ByteView bytes) {
+  if (client.speech == StreamClient::Speech::unknown) recognise(client, bytes);
   const bool held_part = client.holds_part();
   client.had_frame = false;
-  const bool goes_on =
-      client.speech == Speech::tls ? take_tls(client, bytes) : take_plaintext(client, bytes);
+  const bool goes_on = client.speech == StreamClient::Speech::tls ? take_tls(client, bytes)
+                                                                  : take_plaintext(client, bytes);
   // The time of a frame runs from its first byte: it is not renewed by the next ones, and neither
   // the silence before it counts nor the frames that came before it in the same read.
   if (!held_part || client.had_frame) client.part_since = turn_.now().mono;
   return goes_on;
 }
 
-bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
+bool StreamClients::take_tls(StreamClient& client, ByteView ciphertext) {
   const bool was_open = client.tls->state() == net::TlsState::open;
   const size_t before = client.queue.size();
   while (true) {
@@ -262,7 +201,7 @@ bool StreamClients::take_tls(Client& client, ByteView ciphertext) {
   return false;
 }
 
-bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
+bool StreamClients::take_plaintext(StreamClient& client, ByteView bytes) {
   if (!client.known && turn_.server.has_allocation(turn_.now(), client.route())) {
     client.known = true;
     client.framer.allow_long_frames();
@@ -291,7 +230,7 @@ bool StreamClients::take_plaintext(Client& client, ByteView bytes) {
   return true;
 }
 
-void StreamClients::pause(Client& client, ByteView request, ByteView rest) {
+void StreamClients::pause(StreamClient& client, ByteView request, ByteView rest) {
   client.paused = true;
   client.paused_for = transaction_of(request);
   client.paused_at = turn_.now().mono;
@@ -302,7 +241,7 @@ void StreamClients::pause(Client& client, ByteView request, ByteView rest) {
 bool StreamClients::resume() {
   if (resumed_.empty()) return false;
   for (const SlabHandle handle : std::exchange(resumed_, {})) {
-    Client* client = clients_.find(handle);
+    StreamClient* client = clients_.find(handle);
     // Its answer made it a data connection, most of the time.
     if (client == nullptr || client->paused) continue;
     client->readable = loop_.watch(client->fd.get(), [this, handle] { on_readable(handle); });
@@ -329,7 +268,7 @@ bool StreamClients::holds(turn::LinkId link) {
 
 std::unique_ptr<StreamHandover> StreamClients::release(turn::LinkId link) {
   const SlabHandle handle = handle_of(link);
-  Client* client = clients_.find(handle);
+  StreamClient* client = clients_.find(handle);
   if (client == nullptr || client->doomed) return nullptr;
   // TLS keeps its own order: what was said before the hand-over is encrypted before it.
   if (!client->plaintext.empty()) client->tls->write(client->plaintext, client->queue);
@@ -351,18 +290,19 @@ void StreamClients::adopt(std::unique_ptr<StreamHandover> stream, ByteView reque
   // It has its place already, wherever it was accepted.
   static_cast<void>(sources_.add(stream->tuple.client.ip, 0));
   const SlabHandle handle = add(std::move(stream->fd), stream->tuple);
-  Client& client = *clients_.find(handle);
+  StreamClient& client = *clients_.find(handle);
   client.tls = std::move(stream->tls);
-  client.speech = client.tls ? Speech::tls : Speech::plain;
+  client.speech = client.tls ? StreamClient::Speech::tls : StreamClient::Speech::plain;
   client.queue = std::move(stream->unsent);
   pause(client, request, stream->received);
   client.held_encrypted = std::move(stream->encrypted);
+  strangers_.push_back(handle);
   mark_dirty(client);
   turn_.server.on_client_packet(turn_.now(), client.route(), request, turn_.outbox);
 }
 
 void StreamClients::queue(const turn::ToClient& packet) {
-  Client* client = clients_.find(handle_of(packet.link));
+  StreamClient* client = clients_.find(handle_of(packet.link));
   if (client == nullptr || client->doomed) return;
   // Not by the answer to what came before it, which may still have been on its way.
   if (client->paused && answers_connection_bind(packet, client->paused_for)) {
@@ -385,7 +325,7 @@ void StreamClients::queue(const turn::ToClient& packet) {
   mark_dirty(*client);
 }
 
-void StreamClients::mark_dirty(Client& client) {
+void StreamClients::mark_dirty(StreamClient& client) {
   if (client.dirty) return;
   client.dirty = true;
   dirty_.push_back(client.handle);
@@ -393,7 +333,7 @@ void StreamClients::mark_dirty(Client& client) {
 
 void StreamClients::write_queued() {
   for (const SlabHandle handle : dirty_) {
-    Client* client = clients_.find(handle);
+    StreamClient* client = clients_.find(handle);
     if (client == nullptr) continue;
     client->dirty = false;
     // Closing has effects of its own, so it is left to the client's next event.
@@ -402,7 +342,7 @@ void StreamClients::write_queued() {
   dirty_.clear();
 }
 
-void StreamClients::write_out(Client& client) {
+void StreamClients::write_out(StreamClient& client) {
   if (!client.plaintext.empty()) {
     client.tls->write(client.plaintext, client.queue);
     client.plaintext.clear();
@@ -430,14 +370,14 @@ void StreamClients::write_out(Client& client) {
 }
 
 void StreamClients::on_writable(SlabHandle handle) {
-  Client& client = *clients_.find(handle);
+  StreamClient& client = *clients_.find(handle);
   write_out(client);
   if (client.doomed) close(handle);
 }
 
-bool StreamClients::is_overdue(const Client& client, Instant now) const {
+bool StreamClients::is_overdue(const StreamClient& client, Instant now) const {
   const bool shaking = client.tls && client.tls->state() == net::TlsState::handshaking;
-  if ((client.speech == Speech::unknown || shaking) &&
+  if ((client.speech == StreamClient::Speech::unknown || shaking) &&
       now - client.opened > limits_.handshake_max) {
     counters_.handshakes_late[client.tuple.transport].add();
     return true;
@@ -460,7 +400,7 @@ bool StreamClients::is_overdue(const Client& client, Instant now) const {
 void StreamClients::on_tick() {
   const Instant now = turn_.now().mono;
   waiting_bytes_ = 0;
-  clients_.for_each([&](SlabHandle handle, Client& client) {
+  clients_.for_each([&](SlabHandle handle, StreamClient& client) {
     waiting_bytes_ += client.waiting();
     if (turn_.server.has_allocation(turn_.now(), client.route())) client.last_allocation = now;
     if (client.doomed || is_overdue(client, now)) overdue_.push_back(handle);
@@ -471,12 +411,16 @@ void StreamClients::on_tick() {
 }
 
 bool StreamClients::close_oldest_stranger() {
-  while (!strangers_.empty()) {
-    const SlabHandle handle = strangers_.front();
-    strangers_.pop_front();
-    const Client* client = clients_.find(handle);
-    if (client == nullptr || client->paused) continue;
-    if (turn_.server.has_allocation(turn_.now(), client->route())) continue;
+  for (auto at = strangers_.begin(); at != strangers_.end();) {
+    const SlabHandle handle = *at;
+    const StreamClient* client = clients_.find(handle);
+    if (client != nullptr && client->paused) {
+      // Its turn comes when it is answered.
+      ++at;
+      continue;
+    }
+    at = strangers_.erase(at);
+    if (client == nullptr || turn_.server.has_allocation(turn_.now(), client->route())) continue;
     counters_.closed_scarce.add();
     close(handle);
     return true;
@@ -487,7 +431,7 @@ bool StreamClients::close_oldest_stranger() {
 void StreamClients::say_goodbye(SlabHandle handle) {
   // What came before the end may not be answered yet.
   turn_.flush();
-  Client* client = clients_.find(handle);
+  StreamClient* client = clients_.find(handle);
   if (client == nullptr) return;
   if (client->tls) client->tls->close(client->queue);
   write_out(*client);
@@ -495,12 +439,12 @@ void StreamClients::say_goodbye(SlabHandle handle) {
 }
 
 void StreamClients::close(SlabHandle handle) {
-  Client* client = clients_.find(handle);
+  StreamClient* client = clients_.find(handle);
   turn_.server.on_link_closed(turn_.now(), client->route(), turn_.outbox);
   forget(*client);
 }
 
-void StreamClients::forget(const Client& client) {
+void StreamClients::forget(const StreamClient& client) {
   sources_.remove(client.tuple.client.ip);
   counters_.streams_closed.add();
   clients_.erase(client.handle);

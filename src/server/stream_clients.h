@@ -24,6 +24,8 @@
 
 namespace turnpike::server {
 
+struct StreamClient;
+
 class StreamClients {
  public:
   // `tls` may be null: TLS is not served. `sources` counts the connections of all workers.
@@ -67,39 +69,37 @@ class StreamClients {
   [[nodiscard]] size_t waiting_bytes() const { return waiting_bytes_; }
 
  private:
-  struct Client;
-
   void on_readable(SlabHandle handle);
   void on_writable(SlabHandle handle);
   // What the client has sent is part of a TLS handshake.
-  [[nodiscard]] bool is_shaking_hands(const Client& client) const;
+  [[nodiscard]] bool is_shaking_hands(const StreamClient& client) const;
   // False: not in this turn.
-  bool take_step(Client& client);
+  bool take_step(StreamClient& client);
   // The first byte says what the connection speaks.
-  void recognise(Client& client, ByteView bytes);
+  void recognise(StreamClient& client, ByteView bytes);
   // False: the client has to be closed.
-  bool take_bytes(Client& client, ByteView bytes);
-  bool take_tls(Client& client, ByteView ciphertext);
-  bool take_plaintext(Client& client, ByteView bytes);
+  bool take_bytes(StreamClient& client, ByteView bytes);
+  bool take_tls(StreamClient& client, ByteView ciphertext);
+  bool take_plaintext(StreamClient& client, ByteView bytes);
   // Behind a ConnectionBind nothing can be understood before it is answered.
-  void pause(Client& client, ByteView request, ByteView rest);
+  void pause(StreamClient& client, ByteView request, ByteView rest);
   SlabHandle add(net::Fd fd, const FiveTuple& tuple);
-  void write_out(Client& client);
-  void mark_dirty(Client& client);
-  [[nodiscard]] bool is_overdue(const Client& client, Instant now) const;
-  // Makes room for somebody else. False: everybody has an allocation.
+  void write_out(StreamClient& client);
+  void mark_dirty(StreamClient& client);
+  [[nodiscard]] bool is_overdue(const StreamClient& client, Instant now) const;
+  // Makes room for somebody else. False: nobody at this worker can.
   bool close_oldest_stranger();
   // Ends a connection whose other end may still read what it was answered.
   void say_goodbye(SlabHandle handle);
   void close(SlabHandle handle);
-  void forget(const Client& client);
+  void forget(const StreamClient& client);
 
   net::EventLoop& loop_;
   WorkerTurn turn_;
   ClientCounters& counters_;
   StreamLimits limits_;
   std::shared_ptr<const net::TlsContext> tls_;
-  Slab<Client> clients_;
+  Slab<StreamClient> clients_;
   SourceCounts& sources_;
   size_t waiting_bytes_ = 0;
   std::vector<SlabHandle> dirty_;     // Have something queued since the last write.

@@ -17,6 +17,15 @@ using testing::Bytes;
 // What begins no frame.
 const Bytes kRaw = {0x90, 'r', 'a', 'w'};
 
+const Endpoint kServer = testing::endpoint("127.0.0.1:3478");
+
+// The two ends of a connection.
+std::pair<net::Fd, net::Fd> stream_pair() {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+  return {net::Fd(ends[0]), net::Fd(ends[1])};
+}
+
 class StreamClientsTest : public ::testing::Test, protected OwnLoop, protected StreamsFixture {
  protected:
   explicit StreamClientsTest(const StreamLimits& limits = {})
@@ -32,6 +41,10 @@ class StreamClientsTest : public ::testing::Test, protected OwnLoop, protected S
   static bool is_answer(ByteView bytes) {
     const auto message = stun::MessageView::parse(bytes);
     return message && message->message_class() == stun::Class::success;
+  }
+  static bool is_refusal(ByteView bytes) {
+    const auto message = stun::MessageView::parse(bytes);
+    return message && message->message_class() == stun::Class::error;
   }
   static Bytes allocate_request() {
     return testing::make_request(Method::allocate, [](stun::MessageBuilder& builder) {
@@ -316,11 +329,9 @@ TEST_F(TwoPerSource, CountsThoseOfAnotherWorkerToo) {
   ClientCounters others;
   StreamClients neighbour(loop_, turn(), others, {.per_source = 2}, nullptr, sources);
   const auto open_there = [&] {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
-    neighbour.open(
-        {net::Fd(ends[1]), testing::endpoint("127.0.0.1:9"), testing::endpoint("127.0.0.1:3478")});
-    return net::Fd(ends[0]);
+    auto [near, far] = stream_pair();
+    neighbour.open({std::move(near), testing::endpoint("127.0.0.1:9"), kServer});
+    return std::move(far);
   };
   const net::Fd first = connect();
   net::Fd second = open_there();
@@ -334,19 +345,22 @@ TEST_F(TwoPerSource, CountsThoseOfAnotherWorkerToo) {
   EXPECT_EQ(clients_.size(), 2U);
 }
 
-// The descriptors that are left are few.
-struct FewDescriptors : StreamClientsTest {
-  FewDescriptors() {
+// Makes the descriptors that are left few, as long as it lives.
+class Shortage {
+ public:
+  explicit Shortage(const net::Fd& any) : any_(any) {
     EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
     // So many that an eighth is more than a few.
-    while (fillers_.empty() || fillers_.back().get() < 200) {
-      fillers_.emplace_back(::dup(listener_.get()));
-    }
+    while (fillers_.empty() || fillers_.back().get() < 200) fillers_.emplace_back(::dup(any.get()));
   }
-  ~FewDescriptors() override { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  ~Shortage() { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  Shortage(const Shortage&) = delete;
+  Shortage& operator=(const Shortage&) = delete;
+  // Others have closed theirs, so that low numbers are free again; the limit stays.
+  void give_back() { fillers_.clear(); }
   // Of those that are not open yet, all are among the last eighth.
-  void use_up() {
-    const net::Fd next(::dup(listener_.get()));
+  void begin() const {
+    const net::Fd next(::dup(any_.get()));
     const auto wanted = static_cast<rlim_t>(next.get());
     rlimit limit = before_;
     limit.rlim_cur = wanted;
@@ -354,15 +368,28 @@ struct FewDescriptors : StreamClientsTest {
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   }
 
+ private:
+  const net::Fd& any_;
   rlimit before_{};
   std::vector<net::Fd> fillers_;
+};
+
+struct FewDescriptors : StreamClientsTest {
+  // A connection that comes from there, as far as the server knows.
+  net::Fd open_from(std::string_view client) {
+    auto [near, far] = stream_pair();
+    clients_.open({std::move(near), testing::endpoint(client), kServer});
+    return std::move(far);
+  }
+
+  Shortage shortage_{listener_};
 };
 
 TEST_F(FewDescriptors, TheOldestWithoutAnAllocationMakesRoomForTheNext) {
   const net::Fd known = connect();
   allocate(known);
   const net::Fd stranger = connect();
-  use_up();
+  shortage_.begin();
   const net::Fd next = connect();
   EXPECT_EQ(clients_.size(), 2U);
   EXPECT_EQ(counters.closed_scarce.get(), 1U);
@@ -377,16 +404,38 @@ TEST_F(FewDescriptors, AreNotTakenByOneStrangerAfterAnother) {
   strangers.reserve(12);
   for (int i = 0; i < 4; ++i) strangers.push_back(connect());
   for (int i = 0; i < 8; ++i) strangers.push_back(call());
-  use_up();
+  shortage_.begin();
   clients_.accept_from(listener_);
   EXPECT_EQ(clients_.size(), 4U);
   EXPECT_EQ(counters.closed_scarce.get(), 8U);
 }
 
+TEST_F(FewDescriptors, NobodyMakesRoomForASourceThatHasEnough) {
+  clients_.use(StreamLimits{.per_source = 1});
+  const net::Fd honest = open_from("192.0.2.1:9");
+  const net::Fd first = open_from("192.0.2.2:9");
+  shortage_.begin();
+  const net::Fd second = open_from("192.0.2.2:10");
+  EXPECT_EQ(counters.refused_source_limit.get(), 1U);
+  EXPECT_EQ(counters.closed_scarce.get(), 0U);
+  EXPECT_EQ(clients_.size(), 2U);
+}
+
+TEST_F(FewDescriptors, AreTakenByThoseWhoComeInTheShortageAndNotByThoseWhoStayed) {
+  // It has waited for its PROXY header.
+  shortage_.begin();
+  auto [near, far] = stream_pair();
+  shortage_.give_back();
+  ASSERT_TRUE(net::is_scarce(near));
+  clients_.open({std::move(near), testing::endpoint("192.0.2.1:9"), kServer});
+  EXPECT_EQ(counters.refused_scarce.get(), 0U);
+  EXPECT_EQ(clients_.size(), 1U);
+}
+
 TEST_F(FewDescriptors, NobodyWithAnAllocationMakesRoom) {
   const net::Fd known = connect();
   allocate(known);
-  use_up();
+  shortage_.begin();
   const net::Fd next = connect();
   EXPECT_EQ(clients_.size(), 1U);
   EXPECT_EQ(counters.refused_scarce.get(), 1U);
@@ -406,11 +455,10 @@ struct OneTupleTwice : StreamClientsTest {
   static constexpr std::string_view kClaimed = "8.8.8.8:40000";
 
   net::Fd open_claimed() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    auto [near, far] = stream_pair();
     clients_.open(
-        {net::Fd(ends[1]), testing::endpoint(kClaimed), testing::endpoint("192.0.2.1:3478")});
-    return net::Fd(ends[0]);
+        {std::move(near), testing::endpoint(kClaimed), testing::endpoint("192.0.2.1:3478")});
+    return std::move(far);
   }
 };
 
@@ -586,6 +634,43 @@ TEST_F(BehindConnectionBind, AnAdoptedOneIsReadOnlyAfterItsAnswer) {
   EXPECT_EQ(core.count(&turn::Counters::binding_requests), before);
   answer_keys();
   EXPECT_EQ(core.count(&turn::Counters::binding_requests), before + 1);
+}
+
+TEST_F(BehindConnectionBind, AnAdoptedOneMakesRoomWhenItWasRefused) {
+  const Shortage shortage(listener_);
+  const net::Fd fd = connect();
+  const Bytes request = connection_bind();
+  send(fd, request);
+  work_and_resume();
+  auto stream = clients_.release(link_);
+  ASSERT_NE(stream, nullptr);
+  fetches_.clear();
+  clients_.adopt(std::move(stream), request);
+  work_and_resume();
+  answer_keys();
+  ASSERT_EQ(clients_.size(), 1U);
+  shortage.begin();
+  const net::Fd next = connect();
+  EXPECT_EQ(counters.closed_scarce.get(), 1U);
+  EXPECT_TRUE(is_refusal(receive(fd)));
+  EXPECT_TRUE(has_ended(fd));
+}
+
+TEST_F(BehindConnectionBind, WhoWaitedForAnAnswerMakesRoomWhenItHasCome) {
+  const Shortage shortage(listener_);
+  const net::Fd waiting = connect();
+  send(waiting, connection_bind());
+  work_and_resume();
+  shortage.begin();
+  const net::Fd refused = connect();
+  EXPECT_EQ(counters.refused_scarce.get(), 1U);
+  answer_keys();
+  ASSERT_EQ(clients_.size(), 1U);
+  const net::Fd next = connect();
+  EXPECT_EQ(counters.closed_scarce.get(), 1U);
+  EXPECT_TRUE(is_refusal(receive(waiting)));
+  EXPECT_TRUE(has_ended(waiting));
+  EXPECT_EQ(clients_.size(), 1U);
 }
 
 struct OneGivenAway : BehindConnectionBind {
