@@ -22,7 +22,9 @@ FileStamp stamp_of(const std::string& path, const struct stat& info) {
           .device = info.st_dev,
           .inode = info.st_ino,
           .size = info.st_size,
-          .modified_ns = int64_t{info.st_mtim.tv_sec} * kSecond + info.st_mtim.tv_nsec};
+          .modified_ns = int64_t{info.st_mtim.tv_sec} * kSecond + info.st_mtim.tv_nsec,
+          .changed_ns = int64_t{info.st_ctim.tv_sec} * kSecond + info.st_ctim.tv_nsec,
+          .mode = info.st_mode};
 }
 
 std::string refusal(const std::string& path, const std::string& reason) {

@@ -19,6 +19,8 @@ struct FileStamp {
   ino_t inode = 0;
   off_t size = 0;
   int64_t modified_ns = 0;
+  int64_t changed_ns = 0;  // Rights and their lists too: who may not read a file may be let later.
+  mode_t mode = 0;
 
   // False too when the file can't be looked at any more.
   [[nodiscard]] bool still_true() const;

@@ -35,9 +35,12 @@ TlsKeeper::Due TlsKeeper::on_tick(Instant now) {
   }
   if (now < next_look_) return Due::nothing;
   next_look_ = now + kLookPeriod;
-  // Files that were of no use are no better as long as they are the same.
-  if (!failed_.empty() && failed_ == net::stamps_of(settings_)) return Due::nothing;
-  return context_->files_changed() ? Due::reload : Due::nothing;
+  if (!failed_.empty() && now < next_retry_ && failed_ == net::stamps_of(settings_)) {
+    return Due::nothing;
+  }
+  if (!context_->files_changed()) return Due::nothing;
+  next_retry_ = now + kRetryPeriod;
+  return Due::reload;
 }
 
 }  // namespace turnpike::server

@@ -19,6 +19,10 @@ class TlsKeeper {
   // A ticket lives for two hours, and the key before still opens it.
   static constexpr std::chrono::hours kTicketKeyPeriod{12};
 
+  // Files that were of no use are tried again after that, even if they have not changed: there may
+  // have been no descriptor left to read them with.
+  static constexpr std::chrono::minutes kRetryPeriod{10};
+
   // The error says everything that stands in the way.
   static Result<TlsKeeper, std::string> make(const net::TlsSettings& settings, Instant now);
 
@@ -50,6 +54,7 @@ class TlsKeeper {
   std::shared_ptr<const net::TlsContext> context_;
   std::vector<net::FileStamp> failed_;  // What the last reload() could not use; empty: it could.
   Instant next_look_;
+  Instant next_retry_{};
   Instant next_key_;
 };
 

@@ -105,5 +105,32 @@ TEST(TlsKeeper, TriesBrokenFilesAgainWhenTheyChangeAndNotBefore) {
   EXPECT_EQ(keeper->on_tick(kStart + seconds(60)), Due::nothing);
 }
 
+TEST(TlsKeeper, TriesBrokenFilesAgainWhenTheirRightsChange) {
+  const TempDir dir;
+  const auto files = Identity::make("a.example", KeyKind::ecdsa).save(dir, "a");
+  auto keeper = TlsKeeper::make({.certificates = {files}}, kStart);
+  ASSERT_TRUE(keeper);
+  dir.write("a.crt", "junk");
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(10)), Due::reload);
+  ASSERT_FALSE(keeper->reload());
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(20)), Due::nothing);
+  std::filesystem::permissions(files.certificate, std::filesystem::perms::owner_read);
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(30)), Due::reload);
+}
+
+TEST(TlsKeeper, TriesBrokenFilesAgainAfterAWhile) {
+  const TempDir dir;
+  const auto files = Identity::make("a.example", KeyKind::ecdsa).save(dir, "a");
+  auto keeper = TlsKeeper::make({.certificates = {files}}, kStart);
+  ASSERT_TRUE(keeper);
+  dir.write("a.crt", "junk");
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(10)), Due::reload);
+  ASSERT_FALSE(keeper->reload());
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(600)), Due::nothing);
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(610)), Due::reload);
+  ASSERT_FALSE(keeper->reload());
+  EXPECT_EQ(keeper->on_tick(kStart + seconds(620)), Due::nothing);
+}
+
 }  // namespace
 }  // namespace turnpike::server
