@@ -93,7 +93,14 @@ DumpState parse_dump(ByteView bytes, uint16_t wanted, const Take& take) {
   auto left = static_cast<unsigned>(bytes.size());
   const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.data());
   for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-    if (message->nlmsg_type == NLMSG_DONE) return DumpState::done;
+    if (message->nlmsg_type == NLMSG_DONE) {
+      // One that was broken off ends with the reason.
+      int error = 0;
+      if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(error))) {
+        std::memcpy(&error, NLMSG_DATA(message), sizeof(error));
+      }
+      return error < 0 ? DumpState::failed : DumpState::done;
+    }
     if (message->nlmsg_type == NLMSG_ERROR) return DumpState::failed;
     if (message->nlmsg_type == wanted) take(*message);
   }

@@ -213,7 +213,7 @@ void Supervisor::make_auth_service() {
       },
       [this](const std::shared_ptr<const auth::StoreState>& state) {
         post_to_all([&state] { return NewStoreState{state}; });
-        if (!mailbox_.send(NewStoreState{state})) log_error("main_mailbox_full");
+        mailbox_.send_in_any_case(NewStoreState{state});
       });
 }
 
