@@ -7,6 +7,8 @@
 #include "cli/commands.h"
 #include "config/documents.h"
 #include "config/load.h"
+#include "net/tls_context.h"
+#include "server/setup.h"
 #include "turnpike/version.h"
 
 namespace turnpike::cli {
@@ -17,7 +19,7 @@ constexpr const char* kUsage =
     "\n"
     "Reads file, environment and options as `turnpike serve` does and names every problem, with\n"
     "its line, on standard error. Ends with 0 when the server would start (there may be warnings)\n"
-    "and with 2 when it would not.\n"
+    "and with 2 when it would not. Files of TLS that are missing or of no use here are a warning.\n"
     "\n"
     "  --print\n"
     "        Writes the configuration in force to standard output, as a file that holds every\n"
@@ -37,6 +39,16 @@ bool nothing_is_configured(const std::vector<std::string>& arguments,
   return arguments.empty() && result.file.empty() && result.applied.empty();
 }
 
+// Files may well be in order on the host that the configuration is for, so this is no error.
+void try_tls(config::LoadResult& result) {
+  if (!result.ok() || !server::serves_tls(result.config)) return;
+  const auto context = net::TlsContext::make(server::make_tls_settings(result.config), nullptr);
+  if (context) return;
+  result.warnings.push_back(
+      config::problem_at(config::place_of(result.applied, "cert"),
+                         "no server would start on this host: " + context.error()));
+}
+
 void print_summary(const config::LoadResult& result) {
   const std::string file = result.file.empty() ? "no file" : result.file;
   std::fprintf(stderr, "%s: %zu errors, %zu warnings\n", file.c_str(), result.errors.size(),
@@ -53,7 +65,7 @@ int check(Arguments given) {
     std::fputs(config::reference_text().c_str(), stdout);
     return kExitOk;
   }
-  const config::LoadResult result = config::load(arguments, config::system_environment());
+  config::LoadResult result = config::load(arguments, config::system_environment());
   if (result.request == config::Request::help) {
     std::fputs((kUsage + config::help_text()).c_str(), stdout);
     return kExitOk;
@@ -64,6 +76,7 @@ int check(Arguments given) {
   }
   if (print) std::fputs(config::configuration_text(result.applied).c_str(), stdout);
   if (print && nothing_is_configured(arguments, result)) return kExitOk;
+  try_tls(result);
   std::fputs(config::report_text(result).c_str(), stderr);
   print_summary(result);
   return result.ok() ? kExitOk : kExitUsage;

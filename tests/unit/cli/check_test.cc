@@ -217,7 +217,7 @@ std::string words_of(Verdict verdict) {
   return "?";
 }
 
-class CheckTest : public ::testing::TestWithParam<Sample> {
+class CheckFiles : public ::testing::Test {
  protected:
   CommandResult check(const std::string& text) {
     std::ofstream(path_) << text;
@@ -227,6 +227,8 @@ class CheckTest : public ::testing::TestWithParam<Sample> {
   const auth::TemporaryDirectory directory_;
   const std::string path_ = directory_.path("turnserver.conf");
 };
+
+struct CheckTest : CheckFiles, ::testing::WithParamInterface<Sample> {};
 
 TEST_P(CheckTest, SaysWhatBecomesOfAnOptionOfCoturn) {
   const Sample& sample = GetParam();
@@ -245,6 +247,21 @@ TEST_P(CheckTest, SaysWhatBecomesOfAnOptionOfCoturn) {
   const std::string usual = sample.name + "=" + (sample.value.empty() ? "on" : sample.value);
   const std::string line = "\n" + (sample.printed.empty() ? usual : sample.printed) + "\n";
   EXPECT_EQ(said.output.find(line) != std::string::npos, stored) << line;
+}
+
+TEST_F(CheckFiles, WarnsOfACertificateThatIsNotThere) {
+  const CommandResult said = check("user=ann:pw\ncert=/nowhere/c.pem\npkey=/nowhere/k.pem\n");
+  EXPECT_EQ(said.exit_code, 0) << said.errors;
+  EXPECT_THAT(said.errors,
+              HasSubstr("warning: " + path_ + ":2: no server would start on this host: "));
+  EXPECT_THAT(said.errors, HasSubstr("/nowhere/c.pem"));
+}
+
+TEST_F(CheckFiles, WithoutTlsNeedNoCertificate) {
+  const CommandResult said =
+      check("user=ann:pw\ncert=/nowhere/c.pem\npkey=/nowhere/k.pem\nno-tls\nno-dtls\n");
+  EXPECT_EQ(said.exit_code, 0) << said.errors;
+  EXPECT_THAT(said.errors, Not(HasSubstr("no server would start")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Coturn, CheckTest, ::testing::ValuesIn(kSamples), [](const auto& info) {
