@@ -117,17 +117,18 @@ void Worker::on_tick() {
 void Worker::run() {
   while (!stopping_) {
     loop_.run_turn(net::EventLoop::kForever);
-    const Duration pause = pause_after_turn();
+    const Instant began = now().mono;
     finish_turn();
+    const Duration pause = pause_after_turn(began);
     if (pause > Duration::zero()) net::pause_thread(pause);
   }
   server_.kill(now(), {}, turn::CloseReason::server_stops, outbox_);
   finish_turn();
 }
 
-Duration Worker::pause_after_turn() {
+Duration Worker::pause_after_turn(Instant began) {
   if (!moderator_.enabled() || stopping_) return Duration::zero();
-  return moderator_.pause_after(now().mono, io_.counters().rx_datagrams.get());
+  return moderator_.pause_after(began, net::monotonic_now(), io_.counters().rx_datagrams.get());
 }
 
 const Now& Worker::now() {

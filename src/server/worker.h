@@ -114,8 +114,7 @@ class Worker {
  private:
   WorkerTurn turn();
   void on_listener_readable(uint32_t index);
-  // Watches the TCP listeners that are not watched, until they pause again.
-  // Those that are not watched already.
+  // The TCP listeners that are not watched: they pause when nothing can be accepted.
   void watch_tcp_listeners();
   void on_relay_readable(turn::RelayId relay);
   void on_tick();
@@ -145,7 +144,8 @@ class Worker {
   void ask_for_key(turn::FetchKey& fetch);
   void move_link(turn::MoveLink& move);
   void finish_turn();
-  Duration pause_after_turn();
+  // `began`: when the turn did.
+  Duration pause_after_turn(Instant began);
 
   // The time of this turn, read when it is first needed.
   const Now& now();

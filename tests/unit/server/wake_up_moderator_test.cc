@@ -9,12 +9,13 @@ constexpr Duration kPause = std::chrono::microseconds(250);
 
 class WakeUpModeratorTest : public ::testing::Test {
  protected:
-  // Turns of `packets` each, `apart` from one another, for a tenth of a second; the last answer.
-  Duration run(WakeUpModerator& moderator, uint64_t packets, Duration apart) {
+  // Turns of `packets` each that end `apart` from one another, for a tenth of a second; the last
+  // answer.
+  Duration run(WakeUpModerator& moderator, uint64_t packets, Duration apart, Duration took = {}) {
     Duration pause{};
     for (const Instant end = now_ + milliseconds(100); now_ < end; now_ += apart) {
       total_ += packets;
-      pause = moderator.pause_after(now_, total_);
+      pause = moderator.pause_after(now_ - took, now_, total_);
     }
     return pause;
   }
@@ -39,6 +40,12 @@ TEST_F(WakeUpModeratorTest, LeavesFullTurnsAlone) {
             Duration::zero());
 }
 
+TEST_F(WakeUpModeratorTest, LeavesTurnsAloneThatOtherWorkFills) {
+  WakeUpModerator moderator(kPause);
+  EXPECT_EQ(run(moderator, 20, milliseconds(1), milliseconds(1)), Duration::zero());
+  EXPECT_EQ(run(moderator, 20, milliseconds(1), kPause), kPause);
+}
+
 TEST_F(WakeUpModeratorTest, StopsWhenTheRateFalls) {
   WakeUpModerator moderator(kPause);
   run(moderator, 1, std::chrono::microseconds(50));
@@ -50,7 +57,7 @@ TEST_F(WakeUpModeratorTest, IsNotMovedByABurstAfterALongSilence) {
   run(moderator, 1, milliseconds(1));
   now_ += seconds(10);
   total_ += 30;
-  EXPECT_EQ(moderator.pause_after(now_, total_), Duration::zero());
+  EXPECT_EQ(moderator.pause_after(now_, now_, total_), Duration::zero());
 }
 
 TEST_F(WakeUpModeratorTest, NeverPausesWhenTurnedOff) {
