@@ -166,6 +166,7 @@ Result<UdpSocket, SysError> adopt_udp_socket(Fd given, const UdpOptions& options
   const char* refused = is_v4 ? set_v4_options(fd, options) : set_v6_options(fd, options, is_bound);
   socket.wants_icmp_ = options.icmp_errors;
   socket.wants_gro_ = options.gro;
+  if (options.many_senders) socket.read_depth_ = ReadDepth(ReadDepth::Kind::always_deep);
   socket.lacks_sending_ = socket.lacks_bursts_ = options.tuned_in_use;
   if (refused == nullptr && !options.tuned_in_use) {
     refused = set_sending_options(fd, socket.family(), options.icmp_errors);

@@ -37,6 +37,7 @@ struct UdpOptions {
   bool gro = false;           // The kernel may join datagrams of one flow; ignored where it can't.
   bool icmp_errors = false;   // ICMP errors are kept for icmp_errors.h.
   bool gso = true;            // Runs leave in one piece where the kernel can; off to compare.
+  bool many_senders = false;  // Each read asks for many messages, whatever the last ones found.
   // What only traffic needs is set when it comes: DF and ICMP errors with the first send, joined
   // datagrams and the count of dropped ones with the first burst that is received. A socket that
   // may well never see either is made with fewer system calls.

@@ -16,6 +16,7 @@ net::UdpOptions listener_options(const config::Config& config, const Endpoint& l
   options.reuse_port = true;
   options.packet_info = local.ip.is_unspecified();
   options.gro = true;
+  options.many_senders = true;
   options.receive_buffer = static_cast<int>(config.sock_buf_size_bytes);
   options.send_buffer = static_cast<int>(config.sock_buf_size_bytes);
   options.busy_poll_us = static_cast<int>(config.busy_poll_us);

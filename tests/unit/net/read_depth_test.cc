@@ -30,6 +30,11 @@ TEST(ReadDepth, AsksForOneWhereMessagesComeSingly) {
   EXPECT_EQ(depth.want(), 1U);
 }
 
+TEST(ReadDepth, AsksForManyWhereManySend) {
+  ReadDepth depth(ReadDepth::Kind::always_deep);
+  for (size_t i = 0; i < 100; ++i) EXPECT_EQ(read(depth, 1), ReadDepth::kDeep);
+}
+
 TEST(ReadDepth, StaysDeepWhereSomeReadsFindMore) {
   ReadDepth depth;
   for (size_t i = 0; i < 100; ++i) EXPECT_EQ(read(depth, i % 3 == 0 ? 2 : 1), ReadDepth::kDeep);
