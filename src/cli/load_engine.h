@@ -107,7 +107,9 @@ class LoadEngine {
   client::SessionSettings settings_;
   RandomSource random_;
   Instant now_;
-  net::EventLoop loop_;
+  // What is sent at one time arrives at one time: rounded waits would make bursts of single
+  // packets.
+  net::EventLoop loop_{net::EventLoop::Waits::precise};
   net::SocketDatagramIo io_;
   net::TxBatch batch_;
   net::RxSlab slab_;

@@ -16,6 +16,8 @@ namespace {
 
 // More bursts of one client at once than that would be a burst of our making.
 constexpr uint64_t kMaxBurstsAtOnce = 64;
+// Time for a lost release or two to be sent again.
+constexpr Duration kReleaseTime = seconds(4);
 
 bool moves_data(LoadShape shape) {
   return shape == LoadShape::voice || shape == LoadShape::video || shape == LoadShape::flood;
@@ -137,6 +139,8 @@ void RelayLoad::on_event(SeatId id, const client::Event& event) {
   } else if (std::holds_alternative<client::ChannelBound>(event) ||
              std::holds_alternative<client::PermissionsCreated>(event)) {
     if (clients_[id].state == State::asking) on_ready(id);
+  } else if (std::holds_alternative<client::Released>(event)) {
+    ++stats_.released;
   } else if (const auto* failure = std::get_if<RequestFailed>(&event)) {
     give_up(id, *failure);
   } else if (std::holds_alternative<client::AllocationLost>(event) ||
@@ -160,7 +164,9 @@ void RelayLoad::on_peer(size_t peer, const net::RxDatagram& datagram) {
     ++stats_.to_peer.damaged;
     return;
   }
-  stats_.to_peer.count(clients_[header.client].at_peer.see(header.number));
+  const Sequence::Kind kind = clients_[header.client].at_peer.see(header.number);
+  stats_.to_peer.count(kind);
+  if (kind == Sequence::Kind::repeated) return;
   if (times_.measured(engine_.now())) ++stats_.measured_relayed;
   if (options_.direction == Direction::up) count_latency(header);
   if (options_.direction != Direction::echo) return;
@@ -176,13 +182,17 @@ void RelayLoad::on_client_data(SeatId id, ByteView payload) {
     ++stats_.to_client.damaged;
     return;
   }
-  stats_.to_client.count(clients_[id].at_client.see(header.number));
+  const Sequence::Kind kind = clients_[id].at_client.see(header.number);
+  stats_.to_client.count(kind);
+  if (kind == Sequence::Kind::repeated) return;
   if (times_.measured(engine_.now())) ++stats_.measured_relayed;
   count_latency(header);
 }
 
 void RelayLoad::run(const LoadTimes& times) {
   times_ = times;
+  // The last look at the clock was before the slowest thread was set up.
+  engine_.turn(engine_.now());
   const bool active = moves_data(options_.shape);
   RandomSource random;
   const Instant start = engine_.now();
@@ -257,20 +267,22 @@ void RelayLoad::send_from_client(SeatId id, const LoadHeader& header) {
 }
 
 void RelayLoad::tear_down() {
-  // Without waiting for each answer: what is lost goes by itself in ten minutes.
+  uint64_t asked = 0;
   Pacer pacer(engine_.now(), Duration(seconds(options_.threads)) / options_.setup_rate);
   for (SeatId id = 0; id < engine_.seats();) {
     const uint64_t due = pacer.due(engine_.now(), UINT64_MAX);
     for (uint64_t i = 0; i < due && id < engine_.seats(); ++i, ++id) {
-      if (!engine_.session(id).allocated()) continue;
+      if (clients_[id].state != State::ready || !engine_.session(id).allocated()) continue;
+      ++asked;
       engine_.call(id, [](TurnSession& session, Instant now, client::Output& out) {
         session.refresh(now, seconds(0), out);
       });
     }
     engine_.turn(pacer.next());
   }
-  const Instant end = engine_.now() + kDrainTime;
-  while (engine_.now() < end) engine_.turn(end);
+  // What is not answered by then goes by itself in ten minutes.
+  const Instant end = engine_.now() + kReleaseTime;
+  while (stats_.released < asked && engine_.now() < end) engine_.turn(end);
 }
 
 }  // namespace turnpike::cli

@@ -42,9 +42,11 @@ Work work_of(const LoadOptions& options, const LoadStats& stats) {
 struct Findings {
   Work work{};
   double per_second = 0;
+  double offered = 1;               // Of what was to be sent or begun, 0 to 1.
   double loss = 0;                  // Of datagrams or requests, 0 to 1.
   std::optional<double> cpu_share;  // 1 is one core.
   std::optional<double> cpu_us;     // For each unit of work.
+  std::optional<double> switches;   // Of the server's context, for each unit of work.
   std::optional<double> bytes_per_client;
   std::optional<double> own_bytes_per_client;  // Without files and libraries.
 };
@@ -60,6 +62,19 @@ double loss_of(const LoadOptions& options, const LoadStats& stats) {
   return static_cast<double>(sent - std::min(sent, received)) / static_cast<double>(sent);
 }
 
+// The part that this process kept up with.
+double offered_of(const LoadOptions& options, const LoadReport& report) {
+  const LoadStats& stats = report.stats;
+  const bool cycles = options.shape == LoadShape::churn || options.shape == LoadShape::binding;
+  const bool from_peers = options.direction == Direction::down;
+  const bool to_clients = from_peers || options.partner == Partner::client;
+  const uint64_t begun = cycles ? stats.begun : (to_clients ? stats.to_client : stats.to_peer).sent;
+  const uint64_t missed = cycles ? stats.behind + stats.skipped : stats.behind * options.burst;
+  const uint64_t done = begun - std::min(begun, report.own_drops.sending);
+  const uint64_t wanted = begun + missed;
+  return wanted == 0 ? 1 : static_cast<double>(done) / static_cast<double>(wanted);
+}
+
 double per_client(uint64_t after, uint64_t before, uint64_t clients) {
   return (static_cast<double>(after) - static_cast<double>(before)) / static_cast<double>(clients);
 }
@@ -69,12 +84,15 @@ Findings findings_of(const LoadOptions& options, const LoadReport& report) {
   found.work = work_of(options, report.stats);
   const double time = in_s(options.duration);
   found.per_second = static_cast<double>(found.work.count) / time;
+  found.offered = offered_of(options, report);
   found.loss = loss_of(options, report.stats);
   if (report.begin && report.end) {
     const Duration cpu = report.end->cpu - report.begin->cpu;
     found.cpu_share = in_s(cpu) / time;
     if (found.work.count > 0) {
-      found.cpu_us = in_us(cpu) / static_cast<double>(found.work.count);
+      const auto work = static_cast<double>(found.work.count);
+      found.cpu_us = in_us(cpu) / work;
+      found.switches = static_cast<double>(report.end->switches - report.begin->switches) / work;
     }
   }
   const bool holds = options.shape != LoadShape::churn && options.shape != LoadShape::binding;
@@ -97,7 +115,10 @@ void print_flow(const char* title, const FlowStats& flow) {
 
 void print_server(const Findings& found) {
   if (found.cpu_share) std::printf("%-12s %.1f %% of a core", "server CPU", *found.cpu_share * 100);
-  if (found.cpu_us) std::printf(", %.3f us per %s", *found.cpu_us, found.work.unit);
+  if (found.cpu_us) {
+    std::printf(", %.3f us and %.3f context switches per %s", *found.cpu_us, *found.switches,
+                found.work.unit);
+  }
   if (found.cpu_share) std::printf("\n");
   if (!found.bytes_per_client) return;
   std::printf("%-12s %.0f bytes per allocation (RSS), %.0f without files and libraries\n", "memory",
@@ -205,18 +226,21 @@ void print_json(const LoadOptions& options, const LoadReport& report) {
   json.add("ready", stats.ready);
   json.add("failures", failures.text());
   json.add("lost_allocations", stats.lost_allocations);
+  json.add("released", stats.released);
   json.add("setup", json_quantiles(stats.setup));
   json.add("to_peers", json_flow(stats.to_peer));
   json.add("to_clients", json_flow(stats.to_client));
   json.add("begun", stats.begun);
   json.add("completed", stats.cycles);
   json.add("skipped", stats.skipped);
+  json.add("offered", found.offered);
   json.add("loss", found.loss);
   json.add("unit", json_string(found.work.unit));
   json.add("per_second", found.per_second);
   json.add("latency", json_quantiles(stats.latency));
   json.add("server_cpu", found.cpu_share);
   json.add("server_us_per_unit", found.cpu_us);
+  json.add("server_switches_per_unit", found.switches);
   json.add("rss_per_allocation", found.bytes_per_client);
   json.add("anon_per_allocation", found.own_bytes_per_client);
   json.add("generator_cpu", in_s(report.own_cpu) / in_s(options.duration));

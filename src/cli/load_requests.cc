@@ -46,6 +46,8 @@ std::optional<std::string> ChurnLoad::set_up() {
 
 void ChurnLoad::run(const LoadTimes& times) {
   times_ = times;
+  // The last look at the clock was before the slowest thread was set up.
+  engine_.turn(engine_.now());
   Pacer pacer(engine_.now(), Duration(seconds(options_.threads)) / options_.rate);
   while (engine_.now() < times.end) {
     engine_.turn(std::min(times.end, pacer.next()));
@@ -160,6 +162,8 @@ std::optional<std::string> BindingLoad::set_up() {
 
 void BindingLoad::run(const LoadTimes& times) {
   times_ = times;
+  // The last look at the clock was before the slowest thread was set up.
+  engine_.turn(engine_.now());
   Pacer pacer(engine_.now(), Duration(seconds(options_.threads)) / options_.rate);
   SeatId next = 0;
   while (engine_.now() < times.end) {

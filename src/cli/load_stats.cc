@@ -95,6 +95,7 @@ void LoadStats::merge(const LoadStats& other) {
   begun += other.begun;
   skipped += other.skipped;
   lost_allocations += other.lost_allocations;
+  released += other.released;
   latency.merge(other.latency);
   behind += other.behind;
   measured_relayed += other.measured_relayed;

@@ -52,7 +52,8 @@ struct FlowStats {
   void count(Sequence::Kind kind);
 };
 
-// Datagrams that this process itself lost, so that they aren't laid at the server's door.
+// Datagrams that this process itself lost. They are part of the loss that is told, since nobody
+// can say of an echo on which way it went, so a run with many of them says nothing of the server.
 struct OwnDrops {
   uint64_t sending = 0;
   uint64_t receiving = 0;
@@ -69,8 +70,9 @@ struct LoadStats {
   uint64_t begun = 0;    // Of those.
   uint64_t skipped = 0;  // Not begun: no client was free.
   uint64_t lost_allocations = 0;
-  Histogram latency;    // Measured time only.
-  uint64_t behind = 0;  // Periods that this process could not keep.
+  uint64_t released = 0;  // At the end, with an answer of the server.
+  Histogram latency;      // Measured time only.
+  uint64_t behind = 0;    // Periods that this process could not keep.
 
   // Of the above, what fell into the measured time.
   uint64_t measured_relayed = 0;

@@ -7,8 +7,8 @@
 namespace turnpike::cli {
 namespace {
 
-// "VmRSS:     1234 kB" and its like.
-uint64_t kilobytes_of(const std::string& line) {
+// Of "VmRSS:     1234 kB" and its like.
+uint64_t number_in(const std::string& line) {
   const size_t digits = line.find_first_of("0123456789");
   return digits == std::string::npos ? 0 : std::stoull(line.substr(digits));
 }
@@ -16,9 +16,19 @@ uint64_t kilobytes_of(const std::string& line) {
 void read_memory(const std::filesystem::path& process, ServerUsage& usage) {
   std::ifstream status(process / "status");
   for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) usage.resident = kilobytes_of(line) * 1024;
-    if (line.starts_with("RssAnon:")) usage.anonymous = kilobytes_of(line) * 1024;
+    if (line.starts_with("VmRSS:")) usage.resident = number_in(line) * 1024;
+    if (line.starts_with("RssAnon:")) usage.anonymous = number_in(line) * 1024;
   }
+}
+
+// "voluntary_ctxt_switches:   7" and "nonvoluntary_ctxt_switches:  1".
+uint64_t switches_of(const std::filesystem::path& task) {
+  uint64_t count = 0;
+  std::ifstream status(task / "status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.find("_ctxt_switches:") != std::string::npos) count += number_in(line);
+  }
+  return count;
 }
 
 }  // namespace
@@ -33,6 +43,7 @@ std::optional<ServerUsage> server_usage(int pid) {
     int64_t on_cpu = 0;
     if (!(schedule >> on_cpu)) continue;
     usage.cpu += Duration(on_cpu);
+    usage.switches += switches_of(task.path());
     ++usage.threads;
   }
   if (error || usage.threads == 0) return {};

@@ -12,6 +12,7 @@ struct ServerUsage {
   Duration cpu{};          // Of all its threads that still run.
   uint64_t resident = 0;   // Bytes: VmRSS.
   uint64_t anonymous = 0;  // Bytes: RssAnon, which is its own memory without files and libraries.
+  uint64_t switches = 0;   // Context switches of those threads.
   uint32_t threads = 0;
 };
 

@@ -99,11 +99,12 @@ bool EventLoop::has_room() {
   return std::all_of(reserved.begin(), reserved.end(), [](const Fd& fd) { return bool{fd}; });
 }
 
-EventLoop::EventLoop() : state_(std::make_unique<State>()) {
+EventLoop::EventLoop(Waits waits) : state_(std::make_unique<State>()) {
   event_config* config = event_config_new();
   CHECK(config != nullptr);
   // One thread per loop, and Doorbell needs no help of libevent's: its locks would be waste.
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+  if (waits == Waits::precise) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
   state_->base = event_base_new_with_config(config);
   event_config_free(config);
   CHECK(state_->base != nullptr);

@@ -2,6 +2,7 @@
 // threads may ring. The only user of libevent's event_base, its own or one that it was lent.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -65,8 +66,11 @@ class EventLoop {
 
   // Whether there are descriptors for one. Without them libevent would end the process.
   [[nodiscard]] static bool has_room();
+  // What a wait is rounded up to: some milliseconds, or microseconds, which cost a system call more
+  // and one descriptor.
+  enum class Waits : uint8_t { coarse, precise };
   // Aborts when the system has no descriptors left for it: there is no server without a loop.
-  EventLoop();
+  explicit EventLoop(Waits waits = Waits::coarse);
   // On a base that outlives the loop and that its owner runs: run_turn() is not for this one. What
   // was said about threads holds for the thread that runs the base.
   explicit EventLoop(event_base& borrowed);
