@@ -1,6 +1,10 @@
 """Medians with their spread, ratios of pairs that ran side by side, and what may be said of a bar."""
 
 
+# From the best that may be said of a bar to the worst.
+WORSE = ("met", "not shown", "missed")
+
+
 def quantile(values, share):
     """Linear between the two nearest."""
     ordered = sorted(values)

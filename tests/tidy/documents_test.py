@@ -41,6 +41,11 @@ def rows(text, columns, first):
     return found
 
 
+def number_text(value):
+    """As bench/compare.sh writes it."""
+    return "%.0f" % value if abs(value) >= 1000 else "%.3g" % value if abs(value) < 1 else "%.2f" % value
+
+
 def command_of(text):
     return re.search(r"^ {4}(bench/compare\.sh .*--rounds (\d+) --seconds (\d+))$", text, re.M)
 
@@ -49,11 +54,11 @@ def command_of(text):
 def figures():
     whole, short = text_of("bench/README.md"), text_of("README.md")
     measured = {}
-    for scenario, server, figure, _, _, ratio, bar in rows(whole, 7, "scenario"):
-        number, unit = re.match(r"([\d.]+) \([\d.]+-[\d.]+\) (\S+)$", figure).groups()
+    for scenario, server, figure, _, _, _, ratio, _, bar in rows(whole, 9, "scenario"):
+        number, unit = re.match(r"(-?[\d.]+) \(-?[\d.]+--?[\d.]+\) (.+)$", figure).groups()
         measured.setdefault(scenario, {})[server] = (number, unit, ratio.split(" ")[0], bar)
     history = json.loads(text_of("bench/history.jsonl").splitlines()[-1])
-    equal({scenario: {server: "%.2f" % median for server, median in both.items()}
+    equal({scenario: {server: number_text(median) for server, median in both.items()}
            for scenario, both in history["medians"].items()},
           {scenario: {server: one[0] for server, one in both.items()} for scenario, both in measured.items()},
           "the newest line of the history beside bench/README.md")
@@ -70,7 +75,8 @@ def figures():
     ours = run(PROGRAM, "--version")[1].split()[-1]
     true("| coturn %s | Turnpike %s |" % (rival, ours) in short, "the versions %s and %s in the head" % (rival, ours))
     drawn = re.findall(r">([\d.e+]+) (coturn|turnpike)<", text_of("etc/pictures/bench.svg"))
-    equal(drawn, [("%.4g" % median, server) for both in history["medians"].values() for server, median in both.items()],
+    equal(drawn, [("%.4g" % median, server) for both in history["medians"].values() for server, median in both.items()
+                  if server in ("coturn", "turnpike")],
           "the chart")
 
 
