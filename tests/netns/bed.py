@@ -20,7 +20,10 @@ SINGLE = "203.0.113.12"
 BLACK_HOLE = "203.0.113.13"
 PEERS = ("203.0.113.20", "203.0.113.21")
 PORT, OTHER_PORT = 3478, 3479
-RANGE = "20000-39999"
+# A port of the public address for each mapping, one after another: with random ones two mappings would now and then share
+# one, which no router allows, and then the kernel drops what has the same port, peer and protocol. It reads the number's
+# bytes the other way round, so neighbours are far apart.
+NEXT_PORT = "numgen inc mod 20000 offset 20000"
 V6_NET = "2001:db8:77::"
 V6_PAIR = ("2001:db8:1::10", "2001:db8:1::11")
 
@@ -131,7 +134,7 @@ ct original ip saddr . ct original proto-src }
             if self.preserve:
                 post += 'oifname "%s" meta l4proto %s masquerade\n' % (wan, proto)
             else:
-                post += 'oifname "%s" meta l4proto %s snat to %s:%s fully-random\n' % (wan, proto, wan_ip, RANGE)
+                post += 'oifname "%s" meta l4proto %s snat to %s : %s\n' % (wan, proto, wan_ip, NEXT_PORT)
             if self.forward:
                 pre += 'iifname "%s" %s dport %d dnat to %s\n' % (wan, proto, self.forward[0], self.forward[1])
             if self.filtering == "ei":
