@@ -127,7 +127,7 @@ struct Config {
 
   // Limits. A quota of 0 is no limit.
   uint64_t user_quota = 0;                // Allocations at once per user.
-  uint64_t total_quota = 0;               // Allocations at once altogether.
+  uint64_t total_quota = 0;               // Allocations at once per realm.
   uint64_t max_bps_bytes_per_s = 0;       // Per session, each direction.
   uint64_t bps_capacity_bytes_per_s = 0;  // All sessions together, each direction.
   uint32_t max_packets_per_s = 0;         // Per session, each direction; 0: no limit.
