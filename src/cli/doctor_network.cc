@@ -7,6 +7,7 @@
 #include "cli/admin_client.h"
 #include "cli/doctor.h"
 #include "client/binding_question.h"
+#include "client/discovery.h"
 #include "client/session_driver.h"
 #include "net/clock.h"
 #include "net/interfaces.h"
@@ -85,21 +86,33 @@ std::optional<Ip> seen_from(const Endpoint& server) {
   return mapped;
 }
 
+// external-ip=auto asks over IPv4 alone.
+std::optional<Ip> address_to_ask(const std::vector<Ip>& addresses, bool only_v4) {
+  const auto found = std::find_if(addresses.begin(), addresses.end(),
+                                  [only_v4](const Ip& ip) { return ip.is_v4() || !only_v4; });
+  if (found == addresses.end()) return {};
+  return *found;
+}
+
 // As that STUN server sees us; nothing when it does not answer.
-std::optional<Ip> ask_outside(const std::string& name, Diagnosis& findings) {
-  constexpr uint16_t kStunPort = 3478;
-  std::string host = name;
-  uint16_t port = kStunPort;
-  if (const auto endpoint = Endpoint::parse(name, kStunPort)) {
-    host = endpoint->ip.to_string();
-    port = endpoint->port;
+std::optional<Ip> ask_outside(const std::string& name, bool only_v4, Diagnosis& findings) {
+  const auto server = client::ServerName::parse(name);
+  if (!server) {
+    findings.push_back({Severity::warning, name + " is no STUN server's name",
+                        "Write HOST, HOST:PORT or [IPV6]:PORT."});
+    return {};
   }
-  const auto addresses = net::resolve(host);
+  const auto addresses = net::resolve(server->host);
   if (!addresses) {
     findings.push_back({Severity::warning, name + ": " + addresses.error(), ""});
     return {};
   }
-  const auto seen = seen_from({addresses->front(), port});
+  const auto ip = address_to_ask(*addresses, only_v4);
+  if (!ip) {
+    findings.push_back({Severity::warning, name + " has no IPv4 address", ""});
+    return {};
+  }
+  const auto seen = seen_from({*ip, server->port});
   if (!seen) {
     findings.push_back({Severity::warning, "the STUN server " + name + " does not answer",
                         "Try another; or a firewall lets no UDP out."});
@@ -123,7 +136,7 @@ std::optional<Ip> examine_outside_view(const Examination& given, Diagnosis& find
   size_t asked = 0;
   for (const std::string& name : servers_outside(given)) {
     if (seen || asked++ == kMostAsked) break;
-    seen = ask_outside(name, findings);
+    seen = ask_outside(name, config.external_ip_auto, findings);
   }
   if (!seen) return {};
   if (config.external_ip_auto) {
