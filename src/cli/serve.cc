@@ -95,20 +95,6 @@ net::Fd take_admin_socket(std::vector<net::InheritedSocket>& sockets) {
   return {};
 }
 
-// Many a file of coturn's names /var/log/turnserver.log, which only root may write, and coturn goes
-// on with another log. In a configuration of our own such a path is a mistake.
-bool open_log(const config::LoadResult& loaded) {
-  const config::Config& config = loaded.config;
-  if (configure_log(server::make_log_settings(config))) return true;
-  if (!config::is_file_of_coturn(config::place_of(loaded.applied, "log-file").source)) return false;
-  config::Config elsewhere = config;
-  elsewhere.log_target = LogTarget::standard_error;
-  if (!configure_log(server::make_log_settings(elsewhere))) return false;
-  log_warning("log_file_not_written",
-              {{"path", config.log_file_path}, {"note", "the log goes to standard error"}});
-  return true;
-}
-
 int say(const std::string& error) {
   std::fprintf(stderr, "turnpike: %s\n", error.c_str());
   return kExitFailure;
@@ -168,7 +154,7 @@ int serve(Arguments arguments) {
     print(loaded.warnings, "warning");
     return kExitUsage;
   }
-  if (!open_log(loaded)) {
+  if (!server::open_log(loaded.config, loaded.applied)) {
     std::fprintf(stderr, "turnpike: cannot write the log file '%s'\n",
                  loaded.config.log_file_path.c_str());
     return kExitFailure;

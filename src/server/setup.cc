@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "stun/integrity.h"
 
@@ -100,6 +101,17 @@ LogSettings make_log_settings(const config::Config& config) {
   settings.file = config.log_file_path;
   settings.redact_addresses = config.redact_addresses;
   return settings;
+}
+
+bool open_log(const config::Config& config, const config::AppliedValues& applied) {
+  if (configure_log(make_log_settings(config))) return true;
+  if (!config::is_file_of_coturn(config::place_of(applied, "log-file").source)) return false;
+  config::Config elsewhere = config;
+  elsewhere.log_target = LogTarget::standard_error;
+  if (!configure_log(make_log_settings(elsewhere))) return false;
+  log_warning("log_file_not_written",
+              {{"path", config.log_file_path}, {"note", "the log goes to standard error"}});
+  return true;
 }
 
 }  // namespace turnpike::server

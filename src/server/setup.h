@@ -5,6 +5,7 @@
 
 #include "auth/nonce.h"
 #include "config/config.h"
+#include "config/load.h"
 #include "net/interfaces.h"
 #include "net/tls_context.h"
 #include "relay/relay_addresses.h"
@@ -29,5 +30,8 @@ StreamLimits make_stream_limits(const config::Config& config);
 DtlsLimits make_dtls_limits(const config::Config& config);
 
 LogSettings make_log_settings(const config::Config& config);
+// Many a file of coturn's names /var/log/turnserver.log, which only root may write, and coturn goes
+// on with another log. In a configuration of our own such a path is a mistake, and false is told.
+bool open_log(const config::Config& config, const config::AppliedValues& applied);
 
 }  // namespace turnpike::server

@@ -110,7 +110,7 @@ class Supervisor {
 
   // supervisor_reload.cc: all of a new configuration, or nothing.
   ReloadReport reload();
-  Result<Prepared, std::string> prepare_reload(const config::Config& next);
+  Result<Prepared, std::string> prepare_reload(const config::LoadResult& loaded);
   void use_configuration(config::LoadResult loaded, Prepared prepared);
   void use_alternates(std::unique_ptr<Alternates> alternates);
   void report(const ReloadReport& report);

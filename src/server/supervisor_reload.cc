@@ -51,7 +51,7 @@ ReloadReport Supervisor::reload() {
   ConfigChanges changes = changes_between(config_, loaded.config);
   keep_what_needs_restart(config_, loaded.config);
   keep_applied(desk_->configuration()->applied, changes.needs_restart, loaded.applied);
-  auto prepared = prepare_reload(loaded.config);
+  auto prepared = prepare_reload(loaded);
   if (!prepared) {
     report.errors.push_back(prepared.error());
     return report;
@@ -64,7 +64,9 @@ ReloadReport Supervisor::reload() {
   return report;
 }
 
-Result<Supervisor::Prepared, std::string> Supervisor::prepare_reload(const config::Config& next) {
+Result<Supervisor::Prepared, std::string> Supervisor::prepare_reload(
+    const config::LoadResult& loaded) {
+  const config::Config& next = loaded.config;
   Prepared prepared;
   auto users = make_user_store(next);
   if (!users) return unexpected(users.error());
@@ -80,8 +82,7 @@ Result<Supervisor::Prepared, std::string> Supervisor::prepare_reload(const confi
     prepared.alternates = std::move(*alternates);
   }
   // The last thing that can fail, and the first that counts.
-  if (make_log_settings(next) != make_log_settings(config_) &&
-      !configure_log(make_log_settings(next))) {
+  if (make_log_settings(next) != make_log_settings(config_) && !open_log(next, loaded.applied)) {
     return unexpected("cannot write the log file '" + next.log_file_path + "'");
   }
   return prepared;

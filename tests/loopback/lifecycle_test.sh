@@ -126,8 +126,13 @@ lost_log_of_coturn() {
   # A reload has nothing to say about it.
   kill -HUP "$SERVER_PID"
   eventually grep -q ' reloaded changed=' "$SERVER_LOG" || return 1
+  # Nor does it stop one that changes the log itself.
+  printf 'redact\nuser=c:d\n' >> "$WORK/turnserver.conf"
+  kill -HUP "$SERVER_PID"
+  eventually grep -q ' reloaded changed=.*redact' "$SERVER_LOG"
   cat "$SERVER_LOG"
-  grep "log_file_not_written.*$LOST_LOG" "$SERVER_LOG" && ! grep not_reloaded "$SERVER_LOG" && stop_server
+  [ "$(grep -c "log_file_not_written.*$LOST_LOG" "$SERVER_LOG")" -eq 2 ] && grep ' reloaded changed=.*user' "$SERVER_LOG" &&
+    ! grep not_reloaded "$SERVER_LOG" && stop_server
 }
 
 descriptors_run_out() {
