@@ -29,7 +29,8 @@ CommandSyntax probe_syntax() {
   add("client-key", po::value<std::string>(), "its key, if it is in another file");
   add("peer", po::value<std::string>(), "IP:PORT of a `turnpike probe --echo` to relay to");
   add("echo", po::value<int64_t>(), "answer the probes that come to this UDP port, until stopped");
-  add("count", po::value<int64_t>()->default_value(10), "datagrams each way in each test");
+  add("count", po::value<int64_t>()->default_value(10),
+      "datagrams each way in each test; more where one kind of packet seems to be dropped");
   add("timeout", po::value<int64_t>()->default_value(5), "seconds to wait for an answer");
   add("json", po::bool_switch(), "report as JSON");
   return syntax;

@@ -22,6 +22,11 @@ constexpr std::array<size_t, 3> kSizes = {kMinPayloadSize, 172, 1100};
 // What is not back by then is lost: a probe is for people who wait.
 constexpr Duration kLost = seconds(1);
 
+// Where nothing gets through, three are as telling as a thousand. That one kind of packet is
+// dropped takes more: where others pass, so many in a row are hardly lost by chance.
+constexpr uint32_t kHopeless = 3;
+constexpr uint32_t kTelling = 10;
+
 template <typename Answer>
 bool note(ProbeCheck& check, const Result<Answer, RequestFailed>& answer) {
   ++check.samples.tried;
@@ -83,23 +88,28 @@ void ProbeRun::arrived_back(ByteView bytes) {
   if (number && *number + 1 == next_number_) current_.altered = true;
 }
 
-void ProbeRun::exchange(uint32_t count, const Send& send, Samples& samples, Tally& tally) {
-  for (uint32_t i = 0; i < count && !tally.altered; ++i) {
+ProbeRun::Tally ProbeRun::exchange(uint32_t count, uint32_t telling, const Send& send,
+                                   Samples& samples) {
+  Tally tally;
+  while (tally.tried < (tally.back > 0 ? count : telling) && !tally.altered) {
     const uint32_t number = next_number_++;
     current_ = {};
     current_.payload = probe_payload(run_id_, number, kSizes[number % kSizes.size()]);
     current_.echo = *echo_of(current_.payload);
     ++samples.tried;
+    ++tally.tried;
     const Instant start = net::monotonic_now();
     send(current_.payload);
     driver_.run_until([this] { return current_.back || current_.altered; },
                       start + std::min(kLost, options_.patience));
-    if (current_.back) samples.times.push_back(net::monotonic_now() - start);
+    if (current_.back) {
+      samples.times.push_back(net::monotonic_now() - start);
+      ++tally.back;
+    }
     if (current_.there || current_.back) ++tally.there;
     tally.altered = current_.altered;
-    // Where nothing gets through, three are as telling as a thousand.
-    if (i == 2 && samples.times.empty()) return;
   }
+  return tally;
 }
 
 void ProbeRun::check_inside() {
@@ -118,14 +128,19 @@ void ProbeRun::check_inside() {
   const Send send = [&](ByteView payload) { first_->send(second, payload); };
 
   // The first half in indications, the second in channels.
-  Tally tally;
+  Tally indications;
+  Tally channels;
   ProbeCheck& check = report_.inside;
   const uint32_t half = options_.count / 2;
-  exchange(half, send, check.samples, tally);
-  const size_t by_indication = check.samples.times.size();
+  const uint32_t telling = std::min(kTelling, options_.count);
+  if (half > 0) indications = exchange(half, telling, send, check.samples);
   const bool bound = note(report_.channel, first_->bind_channel(kInsideChannel, second)) &&
                      note(report_.channel, second_->bind_channel(kInsideChannel, first));
-  if (bound) exchange(options_.count - half, send, check.samples, tally);
+  if (bound) {
+    channels = exchange(options_.count - half,
+                        indications.back > 0 ? telling : std::min(kHopeless, options_.count), send,
+                        check.samples);
+  }
   first_->on_data = nullptr;
   second_->on_data = nullptr;
 
@@ -135,15 +150,22 @@ void ProbeRun::check_inside() {
   const std::string advice =
       "Two clients of this server can't reach each other through it: behind a NAT it needs "
       "external-ip, or a NAT that leads its own public address back to it.";
-  conclude(check, tally.there, tally.altered, {advice, advice});
+  conclude(check, indications.there + channels.there, indications.altered || channels.altered,
+           {advice, advice});
   if (check.state != State::passed || !bound || half == 0) return;
-  const size_t by_channel = check.samples.times.size() - by_indication;
-  if (by_indication > 0 && by_channel > 0) return;
+  if (indications.back > 0 && channels.back > 0) return;
+  const bool by_channel = channels.back > 0;
+  const uint32_t silent = by_channel ? indications.tried : channels.tried;
+  if (silent < kTelling) {
+    check.detail += ", but none of " + std::to_string(silent) +
+                    (by_channel ? " by indications" : " by channels") + ": too few to judge by";
+    return;
+  }
   check.state = State::failed;
   check.problem = ProbeProblem{
       ProbeExit::silent_relay,
-      by_channel > 0 ? "data came by channels, and none by indications"
-                     : "data came by indications, and none by channels",
+      by_channel ? "data came by channels, and none by indications"
+                 : "data came by indications, and none by channels",
       "Something on the way to the server takes one kind of packet for no STUN and drops it."};
 }
 
@@ -241,11 +263,10 @@ void ProbeRun::relay_to_own_socket() {
     // Behind some NATs the relay sees another port than the server's own does.
     const Endpoint peer = knock(own_).value_or(*own);
     if (bind_outside(peer)) {
-      Tally tally;
       first_->on_data = [&](const PeerDataView& data) { arrived_back(data.payload); };
-      exchange(
-          options_.count, [&](ByteView payload) { first_->send(peer, payload); }, check.samples,
-          tally);
+      const Tally tally = exchange(
+          options_.count, std::min(kHopeless, options_.count),
+          [&](ByteView payload) { first_->send(peer, payload); }, check.samples);
       check.detail = "peer " + peer.to_string();
       conclude(check, tally.there, tally.altered,
                {"What the server sends from its relay port does not reach this host: a firewall "
@@ -260,10 +281,10 @@ void ProbeRun::relay_to_own_socket() {
 void ProbeRun::relay_to_echo(const Endpoint& peer) {
   ProbeCheck& check = report_.outside;
   if (!permit_outside(peer) || !bind_outside(peer)) return;
-  Tally tally;
   first_->on_data = [&](const PeerDataView& data) { arrived_back(data.payload); };
-  exchange(
-      options_.count, [&](ByteView payload) { first_->send(peer, payload); }, check.samples, tally);
+  const Tally tally = exchange(
+      options_.count, std::min(kHopeless, options_.count),
+      [&](ByteView payload) { first_->send(peer, payload); }, check.samples);
   check.detail = "peer " + peer.to_string();
   const std::string advice = "Does `turnpike probe --echo " + std::to_string(peer.port) +
                              "` run there, and do the firewalls on both sides let UDP through?";

@@ -37,7 +37,9 @@ class ProbeRun {
   };
   // The sum of several.
   struct Tally {
+    uint32_t tried = 0;
     uint32_t there = 0;
+    uint32_t back = 0;
     bool altered = false;
   };
 
@@ -58,7 +60,8 @@ class ProbeRun {
   std::optional<Endpoint> own_address(Link link);
   // Lets the socket speak first, which opens the NATs on its side; answers whom the relay saw.
   std::optional<Endpoint> knock(Link link);
-  void exchange(uint32_t count, const Send& send, Samples& samples, Tally& tally);
+  // So many of them; as long as none comes back, `telling`.
+  Tally exchange(uint32_t count, uint32_t telling, const Send& send, Samples& samples);
   void arrived_there(ByteView bytes, const Send& send_back);
   void arrived_back(ByteView bytes);
   void fail_outside(const client::RequestFailed& failure);
