@@ -18,8 +18,8 @@ constexpr const char* kAboutDiscover =
     "change stays in FILE.bak.\n"
     "--exec runs a command with SERVER_IP, SERVER_ADDR, SERVER_PORT, SERVER_PUBLIC_PORT,\n"
     "PUBLIC_ADDRESS, LOCAL_IP and TRANSPORT in its environment, once for each change; an address\n"
-    "that the file has already is none. A change whose command a crash prevented is in FILE.hook,\n"
-    "and the next run makes up for it.\n\n"
+    "that the file has already is none. A change whose command a crash prevented is noted in\n"
+    "FILE.hook, and the next run makes up for it.\n\n"
     "Exit codes: 0 found, 2 wrong options, 3 UDP is blocked, 4 no server reached, 5 the port is\n"
     "in use and can't be shared, 6 the NAT is symmetric, 7 only one server answered, 1 other.";
 

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "nat/file_update.h"
 #include "nat/hook.h"
+#include "stun/integrity.h"
 
 namespace turnpike::nat {
 
@@ -33,11 +35,12 @@ Result<bool, std::string> Publisher::write(const PublishedAddress& address) {
   const auto edit = [&](const std::string& text) -> Result<std::string, std::string> {
     auto filled = fill_in(settings_.form, text, address);
     if (!filled || settings_.hook.empty()) return filled;
-    const std::string note = format_answer(address, AnswerFormat::both) + '\n';
-    pending = text_of(pending_path()) == note;
+    const std::string now = to_hex(stun::sha256(as_bytes(text))) + '\n';
+    const std::string told = text_of(pending_path());
+    pending = !told.empty() && told != now;
+    // While one is pending the note is of the text from before that, which still is what was told.
     if (pending || *filled == text) return filled;
-    if (const auto noted = write_new(pending_path(), note); !noted)
-      return unexpected(noted.error());
+    if (const auto noted = write_new(pending_path(), now); !noted) return unexpected(noted.error());
     return filled;
   };
   const auto updated = update_file(settings_.file, missing, edit);

@@ -24,10 +24,11 @@ class Publisher {
   enum class Outcome : uint8_t { unchanged, published };
 
   // Does nothing when the address is the last one. The first one counts as a change unless the file
-  // says the same already. The hook runs when the file is in place; until it has ended the address
-  // stands in FILE.hook, so that a process that was killed in between is made up for by the next
-  // one. (One that is killed while the hook runs makes it run twice.) An error (a sentence) of the
-  // file leaves the address unpublished, so that the next call tries again.
+  // says the same already. The hook runs when the file is in place; until it has ended the hash of
+  // the text from before stands in FILE.hook, so that a process that was killed in between is made
+  // up for by the next one, which finds another text: the address may not tell, since not every
+  // form writes all of it. (One that is killed while the hook runs makes it run twice.) An error (a
+  // sentence) of the file leaves the address unpublished, so that the next call tries again.
   Result<Outcome, std::string> publish(const PublishedAddress& address);
 
   // What went wrong with the hook that ran last, which does not make the address unpublished: it

@@ -25,6 +25,17 @@ class PublisherTest : public ::testing::Test {
   }
   ~PublisherTest() override { fs::remove_all(folder_); }
 
+  // What is left by a process that was killed when the file was written and the hook had not ended.
+  void publish_and_be_killed(const PublishedAddress& address) const {
+    const fs::path pending = settings_.file + ".hook";
+    const fs::path left = folder_ / "left";
+    PublisherSettings killed = settings_;
+    killed.hook = "cp " + pending.string() + " " + left.string();
+    Publisher(killed).publish(address).value();
+    EXPECT_FALSE(fs::exists(pending));
+    fs::rename(left, pending);
+  }
+
   // The ports that the hook was told, one word each.
   [[nodiscard]] std::string hooks() const {
     std::ifstream file(folder_ / "hooks");
@@ -55,21 +66,35 @@ TEST_F(PublisherTest, DoesNotCallItAChangeWhenTheFileSaysItAlready) {
 }
 
 TEST_F(PublisherTest, MakesUpForAHookThatACrashPrevented) {
-  const fs::path pending = settings_.file + ".hook";
-  PublisherSettings killed = settings_;
-  killed.hook = "cp " + pending.string() + " " + (folder_ / "left").string();
-  Publisher(killed).publish(kFirst).value();
-  EXPECT_FALSE(fs::exists(pending));
-  // As it was before that hook had ended.
-  fs::copy_file(folder_ / "left", pending);
+  publish_and_be_killed(kFirst);
   EXPECT_EQ(Publisher(settings_).publish(kFirst), Outcome::published);
   EXPECT_EQ(Publisher(settings_).publish(kFirst), Outcome::unchanged);
   EXPECT_EQ(hooks(), "1000 ");
 }
 
+TEST_F(PublisherTest, MakesUpForItWhereTheFileHasNoPort) {
+  settings_.form = Template::freeswitch;
+  std::ofstream(settings_.file) << R"(<X-PRE-PROCESS cmd="set" data="external_sip_ip=192.0.2.1"/>)"
+                                   "\n";
+  publish_and_be_killed(kFirst);
+  EXPECT_EQ(Publisher(settings_).publish(kSecond), Outcome::published);
+  EXPECT_EQ(Publisher(settings_).publish(kFirst), Outcome::unchanged);
+  EXPECT_EQ(hooks(), "2000 ");
+}
+
+TEST_F(PublisherTest, MakesUpForItThoughSomebodyHasEditedTheFile) {
+  publish_and_be_killed(kFirst);
+  std::ofstream(settings_.file, std::ios::app) << "\n";
+  EXPECT_EQ(Publisher(settings_).publish(kFirst), Outcome::published);
+  EXPECT_EQ(hooks(), "1000 ");
+}
+
 TEST_F(PublisherTest, PassesOverACrashFromBeforeTheFileWasWritten) {
   Publisher(settings_).publish(kFirst).value();
-  std::ofstream(settings_.file + ".hook") << "203.0.113.1:2000\n";
+  const fs::path before = folder_ / "before";
+  fs::copy_file(settings_.file, before);
+  publish_and_be_killed(kSecond);
+  fs::rename(before, settings_.file);
   EXPECT_EQ(Publisher(settings_).publish(kFirst), Outcome::unchanged);
   EXPECT_EQ(Publisher(settings_).publish(kSecond), Outcome::published);
   EXPECT_EQ(hooks(), "1000 2000 ");
