@@ -130,7 +130,6 @@ class NatSession final : public ProbeSession {
   Step after_first();
   Step after_filter_both();
   Step after_filter_port();
-  Step after_filtering();
   Step after_clean_both();
   Step after_clean_port();
   Step compare_filtering(NatBehavior clean);
