@@ -195,7 +195,7 @@ bool NatSession::restart(Instant now, ProbeOutput& out) {
   base_ = static_cast<Slot>(base_ + kSlotsOfAttempt);
   result_.mapping = result_.filtering = NatBehavior::unknown;
   result_.filtering_proven = false;
-  port_silent_ = false;
+  port_answered_.reset();
   tried_second_.clear();
   go(now, Step::first, out);
   return true;

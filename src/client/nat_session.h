@@ -178,12 +178,12 @@ class NatSession final : public ProbeSession {
   std::vector<Trial> survey_;
   Instant survey_ends_ = Instant::max();
 
-  Endpoint server_;                // A:p of RFC 5780.
-  std::optional<Endpoint> other_;  // B:q.
-  Endpoint mapped_;                // Slot 0's, as A:p sees it.
-  Endpoint second_mapped_;         // As the second address sees it.
-  Endpoint clean_mapped_;          // The clean port's, as A:p sees it.
-  bool port_silent_ = false;       // Nothing came to slot 0 from A:q.
+  Endpoint server_;                    // A:p of RFC 5780.
+  std::optional<Endpoint> other_;      // B:q.
+  Endpoint mapped_;                    // Slot 0's, as A:p sees it.
+  Endpoint second_mapped_;             // As the second address sees it.
+  Endpoint clean_mapped_;              // The clean port's, as A:p sees it.
+  std::optional<bool> port_answered_;  // From A:q to slot 0; unset: nobody knows.
   Endpoint fresh_a_, fresh_b_;
   Endpoint hairpin_mapped_;
   std::vector<Endpoint> tried_second_;

@@ -142,13 +142,14 @@ NatSession::Step NatSession::after_filter_both() {
 
 NatSession::Step NatSession::after_filter_port() {
   const bool open = result_.filtering == NatBehavior::endpoint_independent;
-  port_silent_ = trial_->end() == End::silent;
+  if (trial_->end() == End::answered) port_answered_ = true;
+  if (trial_->end() == End::silent) port_answered_ = false;
   if (open) return Step::clean_open;
-  if (trial_->end() == End::answered) {
+  if (port_answered_ == true) {
     result_.filtering = NatBehavior::address_dependent;
     return settings_.named_port ? Step::clean_open : Step::map_ip;
   }
-  if (port_silent_) {
+  if (port_answered_ == false) {
     result_.filtering = NatBehavior::address_and_port_dependent;
   } else {
     note("filtering by port could not be tested");
@@ -174,19 +175,19 @@ NatSession::Step NatSession::compare_filtering(NatBehavior clean) {
   const NatBehavior seen = result_.filtering;
   if (clean == NatBehavior::endpoint_independent || clean == seen) return Step::map_ip;
   const bool by_port = clean == NatBehavior::address_and_port_dependent;
-  if (by_port && seen == NatBehavior::endpoint_independent && !port_silent_) {
+  if (by_port && seen == NatBehavior::endpoint_independent && port_answered_ == true) {
     // A look from here, or `discover`, opens it for one address and port of two, not for both.
     note(kOpened);
     return Step::map_ip;
   }
   result_.filtering_proven = false;
-  if (by_port) {
+  if (by_port && port_answered_) {
     result_.filtering = clean;
     note(kUsed);
     return Step::map_ip;
   }
   result_.filtering = NatBehavior::unknown;
-  note(clean == NatBehavior::unknown ? kNotCompared : kOpenedOrUsed);
+  note(by_port || clean == NatBehavior::unknown ? kNotCompared : kOpenedOrUsed);
   return Step::map_ip;
 }
 

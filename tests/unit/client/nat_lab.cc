@@ -168,7 +168,7 @@ void NatLab::at_server(const LabServer& server, const Endpoint& at, const Flight
     other = Endpoint{at.ip == server.address.ip ? server.other->ip : server.address.ip,
                      at.port == server.address.port ? server.other->port : server.address.port};
     if (change && !reject && server.quirk != Quirk::ignores_change) {
-      if (question.change_ip) from.ip = other->ip;
+      if (question.change_ip || server.quirk == Quirk::changes_both) from.ip = other->ip;
       if (question.change_port) from.port = other->port;
       // Nobody is there to answer.
       if (server.quirk == Quirk::advertises_nowhere) return;

@@ -44,6 +44,7 @@ enum class Quirk : uint8_t {
   ignores_change,      // Answers CHANGE-REQUEST from where it was asked.
   drops_change,        // Doesn't answer CHANGE-REQUEST.
   rejects_change,      // 420.
+  changes_both,        // Answers from another address as well where another port was asked for.
   answers_elsewhere,   // Answers everything from another port.
   lies,                // Sees everybody at one address.
   twice,               // Every answer comes twice.

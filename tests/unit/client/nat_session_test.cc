@@ -121,10 +121,10 @@ TEST(NatSession, BelievesNoServerWhoseOtherAddressLeadsNowhere) {
 
 // A port that has been used before: what it has spoken to is in the filter's memory.
 NatResult test_used_port(const LabNat& nat, const std::vector<Endpoint>& spoken_to,
-                         const Endpoint& server = kServerA) {
+                         const LabServer& server = kPair) {
   RandomSource random(3);
-  NatSession session({.named_port = true}, {server}, random);
-  NatLab lab(nat, {kPair});
+  NatSession session({.named_port = true}, {server.address}, random);
+  NatLab lab(nat, {server});
   for (const Endpoint& to : spoken_to) lab.speak(0, to);
   lab.run(session);
   EXPECT_TRUE(session.done());
@@ -165,6 +165,17 @@ TEST(NatSession, SaysWhyAUsedPortTellsNothing) {
   EXPECT_FALSE(result.filtering_proven);
   ASSERT_EQ(result.notes.size(), 1u);
   EXPECT_NE(result.notes[0].find("lately"), std::string::npos);
+}
+
+// That another port is answered from elsewhere is no answer from that port.
+TEST(NatSession, CallsNoPortOpenedWhereAServerCannotTestByPort) {
+  const LabServer server{kServerA, kServerB, Quirk::changes_both};
+  const LabNat nat{.filtering = Behavior::address_and_port_dependent};
+  const NatResult result = test_used_port(nat, kEarlierUses[0], server);
+  EXPECT_EQ(result.filtering, Behavior::unknown);
+  EXPECT_FALSE(result.filtering_proven);
+  ASSERT_EQ(result.notes.size(), 1u);
+  EXPECT_NE(result.notes[0].find("could not be compared"), std::string::npos);
 }
 
 TEST(NatSession, SeesAForwardedPort) {
