@@ -261,7 +261,7 @@ answers_while_it_searches() {
 address_can_be_told() {
   local told
   for told in "" 203.0.113.7; do
-    printf 'user=ann:word\n%s\n' "${told:+external-ip=auto}" > "$WORK/turnserver.conf" && chmod 644 "$WORK/turnserver.conf"
+    printf 'user=ann:word\nexternal-ip=auto\n' > "$WORK/turnserver.conf" && chmod 644 "$WORK/turnserver.conf"
     pod run --rm "${LIMITS[@]}" -v "$WORK/turnserver.conf:/etc/coturn/turnserver.conf:ro" --entrypoint /usr/bin/turnpike \
       -e TURNPIKE_EXTERNAL_IP="${told:-none}" "$IMAGE" check --print > "$WORK/out" 2>&1 || { cat "$WORK/out" && return 1; }
     grep '^external-ip=' "$WORK/out"
