@@ -35,7 +35,7 @@ class Teller {
     overrides->apply(address);
     if (report.result.local == Endpoint()) {
       address.local_ip = any_address(report.family).to_string();
-      address.local_port = options_.discovery.local.port;
+      address.local_port = report.port;
     }
     if (last_ == address && published_) return kExitOk;
     std::fprintf(stderr, "%s: SERVER_IP and SERVER_PUBLIC_PORT are taken, unchecked\n",
@@ -93,7 +93,7 @@ class Teller {
   void tell_progress(const client::DiscoveryReport& report) const {
     if (report.shared && !options_.quiet) {
       std::fprintf(stderr, "%s: port %u belongs to a running program; asked beside it\n",
-                   kDiscoverCommand, unsigned{options_.discovery.local.port});
+                   kDiscoverCommand, unsigned{report.port});
     }
     if (report.taken_from_application > 0) {
       std::fprintf(stderr, "%s: %llu datagrams that were meant for it came here and are lost\n",

@@ -12,9 +12,11 @@ using client::ServerReport;
 
 namespace {
 
-std::string port_words(const client::DiscoveryOptions& options) {
+std::string port_words(const DiscoveryReport& report, const client::DiscoveryOptions& options) {
   const bool tcp = options.transport == client::ProbeTransport::tcp;
-  return fmt::format("{} port {}", tcp ? "TCP" : "UDP", options.local.port);
+  const std::string transport = tcp ? "TCP" : "UDP";
+  if (report.port == 0) return "a " + transport + " port";
+  return fmt::format("{} port {}", transport, report.port);
 }
 
 std::string describe(const ServerReport& server) {
@@ -48,7 +50,7 @@ std::string describe(const ServerReport& server) {
 DiscoverProblem explain_in_use(const DiscoveryReport& report,
                                const client::DiscoveryOptions& options) {
   const std::string what =
-      fmt::format("{} is in use ({})", port_words(options), report.problem->to_string());
+      fmt::format("{} is in use ({})", port_words(report, options), report.problem->to_string());
   if (options.transport == client::ProbeTransport::tcp) {
     return {DiscoverExit::port_in_use, what,
             "No other port is tried in its place. Run this as root, which shares the listener's "
@@ -93,12 +95,12 @@ DiscoverProblem explain(const DiscoveryReport& report, const client::DiscoveryOp
     case DiscoveryVerdict::port_in_use:
       return explain_in_use(report, options);
     case DiscoveryVerdict::not_allowed:
-      return {
-          DiscoverExit::failure,
-          fmt::format("{} can't be taken: {}", port_words(options), report.problem->to_string()),
-          report.problem->code == EMFILE || report.problem->code == ENFILE
-              ? "Too many files are open: raise the limit (ulimit -n)."
-              : "Ports below 1024 need root; --local takes an address of this host."};
+      return {DiscoverExit::failure,
+              fmt::format("{} can't be taken: {}", port_words(report, options),
+                          report.problem->to_string()),
+              report.problem->code == EMFILE || report.problem->code == ENFILE
+                  ? "Too many files are open: raise the limit (ulimit -n)."
+                  : "Ports below 1024 need root; --local takes an address of this host."};
   }
   return {DiscoverExit::found, {}, {}};
 }

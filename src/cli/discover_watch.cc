@@ -1,7 +1,10 @@
 #include "cli/discover_watch.h"
 
 #include <csignal>
-#include <cstdio>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "net/event_loop.h"
 #include "net/interfaces.h"
@@ -44,14 +47,36 @@ class Watcher {
         [this](const client::DiscoveryReport& report) { on_looked(report); });
   }
 
-  void on_looked(const client::DiscoveryReport& report) {
-    // Another port at each look would be a change at each look.
+  void on_looked(client::DiscoveryReport report) {
+    discovery_.reset();
+    if (options_.discovery.local.port == 0) {
+      if (report.port != 0 && report.verdict == client::DiscoveryVerdict::port_in_use) {
+        return leave_port();
+      }
+      keep_port(report);
+    }
+    on_report_(report);
+    look_after(options_.interval);
+  }
+
+  // Another port at each look would be a change at each look.
+  void keep_port(client::DiscoveryReport& report) {
     const bool found = report.verdict == client::DiscoveryVerdict::found ||
                        report.verdict == client::DiscoveryVerdict::unconfirmed;
-    if (found) where_.local.port = report.result.local.port;
-    on_report_(report);
-    discovery_.reset();
-    look_after(options_.interval);
+    if (!found) return;
+    where_.local.port = report.result.local.port;
+    where_.sharing = client::Sharing::refuse;
+    if (!left_.empty()) report.notes.push_back(std::exchange(left_, {}));
+  }
+
+  // Between two looks nobody has the port, so another program may take it.
+  void leave_port() {
+    const bool tcp = where_.transport == client::ProbeTransport::tcp;
+    left_ = fmt::format("{} port {} was taken by another program; another one is asked about",
+                        tcp ? "TCP" : "UDP", where_.local.port);
+    where_.local.port = 0;
+    where_.sharing = options_.discovery.sharing;
+    look_after(Duration::zero());
   }
 
   const DiscoverOptions& options_;
@@ -63,6 +88,7 @@ class Watcher {
   std::vector<net::Watch> watches_;
   net::Watch next_;
   std::unique_ptr<client::Discovery> discovery_;
+  std::string left_;  // What is yet to be told of a port that was ours to choose.
   bool stopping_ = false;
 };
 

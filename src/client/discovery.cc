@@ -127,6 +127,7 @@ Discovery::Discovery(net::EventLoop& loop, RandomSource& random, DiscoveryOption
       on_report_(std::move(on_report)),
       resolver_(loop) {
   report_.family = choose_family(options_.family, options_.local.ip);
+  report_.port = options_.local.port;
   if (options_.local.ip == Ip()) options_.local.ip = any_address(report_.family);
   start(Stage::asking);
   resolve();

@@ -57,6 +57,7 @@ struct DiscoveryReport {
   DiscoveryVerdict verdict = DiscoveryVerdict::servers_unreachable;
   DiscoverResult result;
   IpFamily family = IpFamily::v4;
+  uint16_t port = 0;                     // The local port that was asked for; 0: any.
   bool shared = false;                   // The port was an application's.
   uint64_t taken_from_application = 0;   // With Sharing::risky.
   std::optional<net::SysError> problem;  // With port_in_use and not_allowed.
