@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What tests/run.sh makes of a section whose cases are over.
+# What tests/run.sh makes of a section whose cases are over, and how it runs what a section has: in a tree where programs and scripts are
+# stand-ins.
 TEST_SERVER=${TEST_SERVER:-none}
 . "$(dirname "$0")/../interop/lib.sh"
 
@@ -37,7 +38,75 @@ broken() {
     says "reported nothing" debian 0 unit 0 nothing && says "" debian 0 unit 0 partly
 }
 
+# ---- a tree of stand-ins ----
+
+# TREE, with tests/run.sh and a file of those contents for each: FILE CONTENTS...
+make_tree() {
+  TREE=$WORK/tree.$BASHPID
+  rm -rf "$TREE"
+  mkdir -p "$TREE/bin" "$TREE/tests" "$TREE/build/logs" "$TREE/build/asan" "$TREE/build/tsan"
+  cp "$ROOT/tests/run.sh" "$TREE/tests/"
+  place bin/ctest 'echo "{\"tests\": []}"'
+  while [ $# -gt 0 ]; do place "$1" "$2" && shift 2; done
+}
+
+place() {  # FILE CONTENTS: a program for the shell, or a script for Python
+  mkdir -p "$(dirname "$TREE/$1")"
+  case $1 in
+    *.py) printf '%s\n' "$2" > "$TREE/$1" ;;
+    *) printf '#!/usr/bin/env bash\n%s\n' "$2" > "$TREE/$1" ;;
+  esac
+  chmod +x "$TREE/$1"
+}
+
+in_tree() {  # ARGUMENTS of tests/run.sh
+  env -u TEST_FULL -u AT_ONCE -u PROGRAM_LIMIT PATH="$TREE/bin:$PATH" ${FULL:+TEST_FULL=1} bash "$TREE/tests/run.sh" "$@"
+}
+
+matches() {  # TEXT PATTERN...: each is a line of the text, and the text has no others
+  local text=$1
+  shift
+  echo "$text"
+  diff <(sort <<< "$text") <(printf '%s\n' "$@" | sort)
+}
+
+clang_format_fails() {
+  make_tree src/one.cc '' bin/clang-format 'echo "Error reading .clang-format: Invalid argument" >&2; exit 1'
+  matches "$(in_tree --section format)" "FAIL format: clang-format itself, exit code 123 (log: $TREE/build/logs/format.log)"
+}
+
+clang_format_complains() {
+  make_tree src/one.cc '' src/two.cc '' \
+    bin/clang-format 'echo "src/one.cc:1:2: error: code should be clang-formatted [-Wclang-format-violations]" >&2; exit 1'
+  matches "$(in_tree --section format)" "FAIL format: src/one.cc (log: $TREE/build/logs/format.log)" "ok format: src/two.cc"
+}
+
+logs_of_tsan() {
+  # shellcheck disable=SC2016
+  make_tree tests/loopback/lifecycle_test.sh 'rm -f "$TEST_LOGS/lifecycle.one.log" && echo "ok lifecycle: one"'
+  echo red > "$TREE/build/logs/lifecycle.one.log"
+  matches "$(in_tree --section tsan)" "ok tsan-lifecycle: one" && [ -s "$TREE/build/logs/lifecycle.one.log" ]
+}
+
+rounds() {
+  make_tree tests/interop/one_test.sh 'echo "ok one: case"'
+  matches "$(in_tree --section interop)" "ok one: case" "short rounds of other people's clients: 1 instead of 2" || return 1
+  matches "$(FULL=1 in_tree --section interop)" "ok one: case" "ok again: one: case"
+}
+
+every_script() {
+  local section
+  for section in $(bash "$ROOT/tests/run.sh" --list); do bash "$ROOT/tests/run.sh" --scripts "$section"; done |
+    grep '_test\.' | sort -u > "$WORK/run"
+  (cd "$ROOT" && find tests -name '*_test.py' -o -name '*_test.sh') | sort | diff "$WORK/run" -
+}
+
 run_case "a long run as root on Debian 12 that skips browsers, image or containers whole has failed" never_skipped
 run_case "a skip of some cases, in a short run, or elsewhere, is a skip" skipped_elsewhere
 run_case "a section that hangs, ends badly or reports nothing has failed" broken
+run_case "a clang-format that fails has shown nothing" clang_format_fails
+run_case "a file that clang-format complains of has failed, the others have not" clang_format_complains
+run_case "a green case under TSAN leaves the log of a red one of the same name" logs_of_tsan
+run_case "a round of other people's clients that a short run leaves out is told" rounds
+run_case "every script belongs to a section" every_script
 finish
