@@ -279,10 +279,24 @@ def places():
     files += re.findall(r"^ {4}((?:etc|tests|bench)/[\w./-]+)", text, re.M)
     missing = [path for path in links + files if not os.path.exists(os.path.join(ROOT, path.rstrip("/.")))]
     equal(missing, [], "files that are named and not there")
-    sections = run("bash", os.path.join(ROOT, "tests/run.sh"), "--list")[1].split()
+    runner = ("bash", os.path.join(ROOT, "tests/run.sh"))
+    sections = run(*runner, "--list")[1].split()
     named = [word for words in re.findall(r"`tests/run\.sh((?: [a-z][\w-]*)+)`", text) for word in words.split()]
     true(len(named) > 20, "sections are named")
     equal(sorted(set(named) - set(sections)), [], "sections that are named and not there")
+    scripts = {section: [re.sub(r"_test\.\w+$", "", os.path.basename(path)) for path in run(*runner, "--scripts", section)[1].split()]
+               for section in sections}
+    # Which scripts of the sections are meant stands behind them: (script, script: what of it).
+    pairs = [(part.split(":")[0].strip(), words.split())
+             for words, inside in re.findall(r"`tests/run\.sh((?: [a-z][\w-]*)+)`\s+\(([^)]*)\)", text)
+             for part in re.split("[,;]", re.sub("`[^`]*`", "", inside)) if part.strip()]
+    true(len(pairs) > 10, "scripts are named")
+    equal([(script, words) for script, words in pairs if not any(script in scripts[section] for section in words)], [],
+          "scripts that are not in the sections before them")
+    of_columns = re.findall(r"\((tests/[\w/]+_test\.(?:py|sh))\) \|$", text, re.M)
+    claimed = re.search(r"all of them in their sections:\s+`tests/run\.sh ([^`]*)`", text).group(1).split()
+    ran = " ".join(run(*runner, "--scripts", section)[1] for section in claimed).split()
+    equal([path for path in of_columns if path not in ran], [], "tests of the comparison that are not in the sections below it")
 
 
 @case("the program is installed where the unit file looks for it, and the unit's user is made as README.md says")
