@@ -131,10 +131,17 @@ def prometheus():
     with Metered("--prometheus-username-labels", "--prometheus-coturn-names") as server, Prometheus(server) as it:
         client, peer = relay_some(server, 20, 100)
         with client, peer:
-            stop_at = time.monotonic() + seconds
-            while time.monotonic() < stop_at:
+            def relay_one():
                 client.send_raw(stunlib.channel_data(0x4000, b"x" * 100))
                 peer.take()
+
+            def rate_while_relaying():
+                relay_one()
+                return it.number('rate(turnpike_relayed_packets_total{direction="to_peer"}[1m])')
+
+            stop_at = time.monotonic() + seconds
+            while time.monotonic() < stop_at:
+                relay_one()
                 time.sleep(0.02)
             until(lambda: it.number('turnpike_relayed_bytes_total{direction="to_peer"}') is not None,
                   "nothing was scraped", 20, 0.5)
@@ -142,8 +149,8 @@ def prometheus():
             true(it.number('turnpike_relayed_bytes_total{direction="to_peer"}') >= 2000, "bytes as scraped")
             equal(it.number("sum(turnpike_allocations)"), 1, "sessions as scraped")
             equal(it.number('turn_total_allocations{type="UDP"}'), 1, "sessions under coturn's name")
-            rate = it.number('rate(turnpike_relayed_packets_total{direction="to_peer"}[1m])')
-            true(rate is None or rate > 0, "rate as computed")
+            # It takes two scrapes with packets in between.
+            until(rate_while_relaying, "rate as computed", 20)
             equal(it.number('count(up{job="turnpike"} == 0) or vector(0)'), 0, "failed scrapes")
             true(it.number("scrape_samples_scraped") > 200, "samples a scrape")
             for _, expression in expressions_of_dashboard():
