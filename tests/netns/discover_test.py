@@ -293,14 +293,18 @@ def _():
     equal(counted["numbered"] + said, DATAGRAMS, "datagrams that came to the program, and those told lost")
 
 
+def connecting(the_bed, role, ip):
+    return the_bed.popen(role, sys.executable, os.path.join(HERE, "peers.py"), "connect", ip, "5060", "300",
+                         stdout=subprocess.DEVNULL)
+
+
 @case("a TCP port with a listener is shared by root, and costs no connection")
 def _():
     for user in (None, "nobody"):
         with Bed(Nat("ei", "ei")) as the_bed:
             two_servers(the_bed)
             application = Application(the_bed, "--tcp", user=user)
-            sender = the_bed.popen("g0", sys.executable, os.path.join(HERE, "peers.py"), "connect", "192.168.77.100",
-                                   "5060", "300", stdout=subprocess.DEVNULL)
+            sender = connecting(the_bed, "g0", "192.168.77.100")
             while sender.poll() is None:
                 equal(discover(the_bed, "--port", "5060", "--tcp").code, FOUND)
             equal(application.counted()["connections"], 300)
@@ -313,12 +317,14 @@ def _():
         for first, second in ((None, None), (None, "nobody")):
             applications = [Application(the_bed, "--tcp", "--ip", "127.0.0.1", user=first),
                             Application(the_bed, "--tcp", "--ip", "192.168.77.100", user=second)]
-            for more in ((), ("--local", "192.168.77.100")):
-                outcome = discover(the_bed, "--port", "5060", "--tcp", *more)
-                equal(outcome.code, FOUND)
-                true(outcome.output.startswith("203.0.113.1:"), outcome.output)
-            for application in applications:
-                application.counted()
+            senders = [connecting(the_bed, "c0", "127.0.0.1"), connecting(the_bed, "g0", "192.168.77.100")]
+            while any(sender.poll() is None for sender in senders):
+                for more in ((), ("--local", "192.168.77.100")):
+                    outcome = discover(the_bed, "--port", "5060", "--tcp", "--format", "json", *more)
+                    equal(outcome.code, FOUND)
+                    found = outcome.json()
+                    equal((found["ip"], found["local_port"], found["transport"]), ("203.0.113.1", 5060, "tcp"))
+            equal([application.counted()["connections"] for application in applications], [300, 300])
 
 
 @case("a TCP port with a listener is refused without privilege")
