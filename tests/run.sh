@@ -15,8 +15,8 @@ FULL_SECTIONS=(bare-root)
 declare -A NEEDS=([unit]=asan [memory]="asan release" [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=asan
   [loopback]="asan release" [interop]=asan [attacks]="asan release" [netns]="asan release" [browser]=asan
   [image]=release [docker]=release [quickstart]=release)
-declare -A LIMIT=([format]=120 [unit]=600 [memory]=400 [tidy]=120 [vectors]=120 [sim]=1200 [corpus]=900 [tsan]=900 [fuzz]=1200
-  [loopback]=900 [interop]=600 [attacks]=900 [netns]=1800 [browser]=600 [image]=2400 [docker]=1200 [quickstart]=900 [lint]=1500 [bare-root]=5400)
+declare -A LIMIT=([format]=120 [unit]=600 [memory]=400 [tidy]=120 [vectors]=120 [sim]=2000 [corpus]=900 [tsan]=900 [fuzz]=2000
+  [loopback]=900 [interop]=600 [attacks]=900 [netns]=1800 [browser]=600 [image]=2400 [docker]=1200 [quickstart]=900 [lint]=2000 [bare-root]=5400)
 declare -A ABOUT=(
   [format]="clang-format on every C++ file"
   [unit]="unit tests, under ASAN and UBSAN"
@@ -196,11 +196,11 @@ plain_lines() {  # NAME EXIT-CODE LOG
   fi
 }
 
-# Runs `run_program` for each line of NAME COMMAND..., two at a time.
+# Runs `run_program` for each line of NAME COMMAND..., two at a time or as many as AT_ONCE says.
 run_lines() {
   local name command
   while read -r name command; do
-    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+    while [ "$(jobs -rp | wc -l)" -ge "${AT_ONCE:-2}" ]; do wait -n; done
     # shellcheck disable=SC2086  # A command with its arguments.
     run_program "$name" $command &
   done
@@ -230,12 +230,16 @@ run_scripts() {  # SCRIPT...
 
 # They belong to the section `memory`.
 MEASURING_SCRIPTS=(tests/loopback/idle_clients_test.py tests/interop/attacks/flood_test.py)
-scripts_in() {  # FOLDER: the scripts of its section
+# What takes longest, so that it does not begin last.
+LONGEST=(tests/interop/turnutils_test.sh tests/netns/nat_test.py tests/netns/relay_test.py tests/netns/discover_test.py
+  tests/netns/own_server_test.py tests/netns/publish_test.py)
+
+scripts_in() {  # FOLDER: the scripts of its section, in the order in which they are to begin
   local script
-  for script in "$1"/*_test.sh "$1"/*_test.py; do
-    [ -e "$script" ] || continue
+  for script in "${LONGEST[@]}" "$1"/*_test.sh "$1"/*_test.py; do
+    [ "${script%/*}" = "$1" ] && [ -e "$script" ] || continue
     case " ${MEASURING_SCRIPTS[*]} " in *" $script "*) ;; *) echo "$script" ;; esac
-  done
+  done | awk '!seen[$0]++'
 }
 
 scripts_of() {  # SECTION
@@ -302,8 +306,7 @@ section_unit() { run_folder asan unit; }
 section_memory() {
   list_tests release | awk '$1 == "net_memory_test" { print $1, $3 }' | run_lines
   use_server asan
-  local script
-  for script in $(scripts_of memory); do run_scripts "$script"; done
+  AT_ONCE=1 run_scripts_of memory
 }
 section_tidy() {
   run_folder asan tidy
@@ -316,7 +319,11 @@ section_sim() {
   local hours
   hours=$(short "hours of virtual time in the simulation's soak" 0 24)
   [ "$hours" -eq 0 ] || export TEST_SIM_SOAK=1
-  PROGRAM_LIMIT=2000 run_folder asan sim
+  # In two halves, since one program is one processor's work.
+  list_tests asan | awk '$2 == "sim" {
+    for (half = 0; half < 2; half++)
+      print $1 "-" half + 1, "env GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=" half, $3
+  }' | PROGRAM_LIMIT=2000 run_lines
 }
 section_corpus() { run_folder asan fuzz; }
 
@@ -396,7 +403,8 @@ section_netns() {
   exec 3>&1
   use_server asan
   if full; then export PROGRAM_LIMIT=7000; else export PROGRAM_LIMIT=1500; fi
-  run_scripts_of netns
+  # They wait most of the time.
+  AT_ONCE=3 run_scripts_of netns
 }
 
 section_quickstart() { run_scripts_of quickstart; }
@@ -513,7 +521,7 @@ perform_section() {  # NAME
   : > "$LOGS/section-$name.end"
 }
 
-# Builds what the first sections don't need, and runs the sections of the background.
+# Builds what the first sections don't need, and runs the sections of the background, two at a time.
 lane() {  # BUILD... -- SECTION...
   while [ "$1" != -- ]; do
     build "$1" > "$LOGS/build-$1.part"
@@ -522,9 +530,11 @@ lane() {  # BUILD... -- SECTION...
   done
   shift
   while [ $# -gt 0 ]; do
-    if is_built "$1"; then perform_section "$1"; else : > "$LOGS/section-$1.end"; fi
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+    if is_built "$1"; then perform_section "$1" & else : > "$LOGS/section-$1.end"; fi
     shift
   done
+  wait
 }
 
 # Whether all that a section needs could be built; waits for what is under way.

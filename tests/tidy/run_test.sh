@@ -59,9 +59,37 @@ place() {  # FILE CONTENTS: a program for the shell, or a script for Python
   chmod +x "$TREE/$1"
 }
 
-in_tree() {  # ARGUMENTS of tests/run.sh
-  env -u TEST_FULL -u AT_ONCE -u PROGRAM_LIMIT PATH="$TREE/bin:$PATH" ${FULL:+TEST_FULL=1} bash "$TREE/tests/run.sh" "$@"
+# The programs that CMake knows of: NAME FOLDER...
+place_programs() {
+  local tests=()
+  while [ $# -gt 0 ]; do
+    tests+=("{\"name\": \"$1\", \"command\": [\"$TREE/bin/$1\"],
+      \"properties\": [{\"name\": \"WORKING_DIRECTORY\", \"value\": \"$TREE/tests/$2\"}]}")
+    shift 2
+  done
+  place bin/ctest "cat << 'END'
+{\"tests\": [$(IFS=,; echo "${tests[*]}")]}
+END"
 }
+
+in_tree() {  # ARGUMENTS of tests/run.sh
+  env -u TEST_FULL -u AT_ONCE -u PROGRAM_LIMIT PATH="$TREE/bin:$PATH" MEETING="$TREE/meeting" ${FULL:+TEST_FULL=1} bash "$TREE/tests/run.sh" "$@"
+}
+
+# For stand-ins: waits until so many have come, so that fewer at a time fail.
+# shellcheck disable=SC2016
+MEET='meet() {
+  mkdir -p "$MEETING" && : > "$MEETING/$BASHPID"
+  for _ in $(seq 600); do
+    [ "$(ls "$MEETING" | wc -l)" -ge "$1" ] && return
+    sleep 0.05
+  done
+  return 1
+}'
+PYTHON_MEETS='
+import subprocess, sys
+sys.exit(subprocess.run(["bash", "-c", """%s
+meet 3"""], check=False).returncode)'
 
 matches() {  # TEXT PATTERN...: each is a line of the text, and the text has no others
   local text=$1
@@ -88,6 +116,34 @@ logs_of_tsan() {
   matches "$(in_tree --section tsan)" "ok tsan-lifecycle: one" && [ -s "$TREE/build/logs/lifecycle.one.log" ]
 }
 
+halves() {
+  # shellcheck disable=SC2016
+  make_tree bin/sim_test "$MEET"'
+    meet 2 || exit 1
+    name=World.Number$GTEST_SHARD_INDEX-of-$GTEST_TOTAL_SHARDS
+    printf "[==========] Running 1 test\n[ RUN      ] %s\n[       OK ] %s (0 ms)\n" "$name" "$name"'
+  place_programs sim_test sim
+  matches "$(in_tree --section sim)" "short hours of virtual time in the simulation's soak: 0 instead of 24" \
+    "ok sim_test-1: World.Number0-of-2" "ok sim_test-2: World.Number1-of-2"
+}
+
+two_of_the_background() {
+  make_tree bin/fuzz_regress_test "$MEET"$'\nmeet 3' bin/sim_test "$MEET"$'\nmeet 3'
+  place_programs sim_test sim fuzz_regress_test fuzz
+  echo "ok build: asan" > "$TREE/build/logs/build-asan.out"
+  in_tree --lane -- sim corpus
+  [ -e "$TREE/build/logs/section-sim.end" ] && [ -e "$TREE/build/logs/section-corpus.end" ] || return 1
+  matches "$(grep -hv '^ \|^short ' "$TREE"/build/logs/section-*.log)" "ok sim_test-1" "ok sim_test-2" "ok fuzz_regress_test"
+}
+
+three_beds() {
+  local script
+  make_tree
+  # shellcheck disable=SC2059
+  for script in a b c; do place "tests/netns/${script}_test.py" "$(printf "$PYTHON_MEETS" "$MEET")"; done
+  matches "$(in_tree --section netns)" "ok a_test.py" "ok b_test.py" "ok c_test.py"
+}
+
 rounds() {
   make_tree tests/interop/one_test.sh 'echo "ok one: case"'
   matches "$(in_tree --section interop)" "ok one: case" "short rounds of other people's clients: 1 instead of 2" || return 1
@@ -98,7 +154,9 @@ every_script() {
   local section
   for section in $(bash "$ROOT/tests/run.sh" --list); do bash "$ROOT/tests/run.sh" --scripts "$section"; done |
     grep '_test\.' | sort -u > "$WORK/run"
-  (cd "$ROOT" && find tests -name '*_test.py' -o -name '*_test.sh') | sort | diff "$WORK/run" -
+  (cd "$ROOT" && find tests -name '*_test.py' -o -name '*_test.sh') | sort | diff "$WORK/run" - &&
+    [ "$(bash "$ROOT/tests/run.sh" --scripts interop | head -n 1)" = tests/interop/turnutils_test.sh ] &&
+    [ "$(bash "$ROOT/tests/run.sh" --scripts netns | head -n 1)" = tests/netns/nat_test.py ]
 }
 
 run_case "a long run as root on Debian 12 that skips browsers, image or containers whole has failed" never_skipped
@@ -107,6 +165,9 @@ run_case "a section that hangs, ends badly or reports nothing has failed" broken
 run_case "a clang-format that fails has shown nothing" clang_format_fails
 run_case "a file that clang-format complains of has failed, the others have not" clang_format_complains
 run_case "a green case under TSAN leaves the log of a red one of the same name" logs_of_tsan
+run_case "the simulation runs in two halves at once" halves
+run_case "sections of the background run two at a time" two_of_the_background
+run_case "three scripts of the beds run at a time" three_beds
 run_case "a round of other people's clients that a short run leaves out is told" rounds
-run_case "every script belongs to a section" every_script
+run_case "every script belongs to a section, and the longest begin first" every_script
 finish
