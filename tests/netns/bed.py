@@ -14,6 +14,7 @@ import ipaddress
 import os
 import signal
 import subprocess
+import tempfile
 
 PAIR = ("203.0.113.10", "203.0.113.11")
 SINGLE = "203.0.113.12"
@@ -170,6 +171,8 @@ class Bed:
         self.nats = list(nats)
         self.wan_ips = ["203.0.113.%d" % (i + 1) for i in range(len(nats))]
         self.double = double
+        # What its programs write; the bed removes it, since nothing else is done after a signal.
+        self.folder = tempfile.TemporaryDirectory(prefix="turnpike-netns-")
         _open_beds.append(self)
         try:
             self._build()
@@ -273,8 +276,8 @@ class Bed:
         return run("ip", "netns", "exec", self.space(role), *command, check=check, timeout=timeout, stdin=stdin)
 
     def popen(self, role, *command, **options):
-        program = subprocess.Popen(["ip", "netns", "exec", self.space(role), *command], stdin=subprocess.DEVNULL,
-                                   **options)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        program = subprocess.Popen(["ip", "netns", "exec", self.space(role), *command], **options)
         self.programs.append(program)
         return program
 
@@ -311,6 +314,7 @@ class Bed:
             program.wait()
         for role in reversed(self.spaces):
             run("ip", "netns", "del", self.space(role), check=False)
+        self.folder.cleanup()
         _open_beds[_open_beds.index(self)] = None
 
     def __enter__(self):

@@ -32,7 +32,7 @@ class FarSide:
 
     def __init__(self, the_bed):
         self.bed = the_bed
-        self.folder = tempfile.TemporaryDirectory(prefix="turnpike-netns-")
+        self.folder = the_bed.folder
 
     def log(self, name):
         return open(os.path.join(self.folder.name, name + ".log"), "w", encoding="utf-8")
@@ -101,7 +101,7 @@ def run_tool(the_bed, *arguments, role="c0", lean=False, env=None, timeout=200):
 
 def run_with_names(the_bed, name_server, *arguments, timeout=100):
     """The tool on the near side, with that name server alone."""
-    with tempfile.NamedTemporaryFile("w", prefix="turnpike-resolv-") as resolv:
+    with tempfile.NamedTemporaryFile("w", dir=the_bed.folder.name) as resolv:
         resolv.write("nameserver %s\n" % name_server)
         resolv.flush()
         began = time.monotonic()
