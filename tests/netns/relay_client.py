@@ -2,14 +2,17 @@
 """A TURN client and a plain peer that run inside a bed, each behind a NAT of its own.
 
     relay_client.py relay SERVER PORT PEER-IP COUNT   allocates, permits the peer's public address, prints the relayed
-                                                      address and answers what comes; `relayed N of COUNT` at the end
+                                                      address and answers what comes, until a line on its input says
+                                                      that the peer has all; then `relayed N of COUNT`
     relay_client.py peer IP PORT COUNT                sends to the relayed address until each datagram is answered
-    relay_client.py both SERVER PORT COUNT            as `relay`, but takes the peer's relayed address from its input
+    relay_client.py both SERVER PORT COUNT ROLE       as `relay` (ROLE answer) or `peer` (ROLE ask), but takes the other
+                                                      one's relayed address from the first line of its input
     relay_client.py state SERVER PORT                 JSON: is Binding answered, and what does an Allocate get?
 """
 
 import json
 import os
+import select
 import socket
 import sys
 import time
@@ -20,25 +23,20 @@ from stunlib import (BINDING, XOR_RELAYED_ADDRESS, Client, Timeout, build, data_
 PATIENCE = 15
 
 
-def answer_all(client, count):
+def answer_all(client):
+    """Whoever asks again has not had its answer yet, so it is the input that says when that is over."""
     answered = set()
-    deadline = time.monotonic() + PATIENCE
-    while len(answered) < count and time.monotonic() < deadline:
-        datagram = client.take(1.0)
+    deadline = time.monotonic() + 2 * PATIENCE
+    while time.monotonic() < deadline:
+        if not client.unread and sys.stdin in select.select([client.socket, sys.stdin], [], [], 1)[0]:
+            break
+        datagram = client.take(0)
         if datagram is None:
             continue
         sender, payload = data_of(datagram)
         if payload.startswith(b"question "):
             client.send_to(*sender, b"answer " + payload[9:])
             answered.add(payload)
-    # Whoever asks again has not had its answer yet.
-    end = time.monotonic() + 2
-    while time.monotonic() < end:
-        datagram = client.take(0.5)
-        if datagram is not None:
-            sender, payload = data_of(datagram)
-            if payload.startswith(b"question "):
-                client.send_to(*sender, b"answer " + payload[9:])
     return len(answered)
 
 
@@ -62,7 +60,7 @@ def relay(server, port, peer_ip, count):
     if client.permit((peer_ip, 0)).code:
         raise SystemExit("the permission was refused")
     print("%s %d" % address[:2], flush=True)
-    print("relayed %d of %s" % (answer_all(client, int(count)), count), flush=True)
+    print("relayed %d of %s" % (answer_all(client), count), flush=True)
 
 
 def peer(ip, port, count):
@@ -87,7 +85,7 @@ def both(server, port, count, role):
     if client.permit((ip, 0)).code:
         raise SystemExit("the permission was refused")
     if role == "answer":
-        print("relayed %d of %s" % (answer_all(client, int(count)), count), flush=True)
+        print("relayed %d of %s" % (answer_all(client), count), flush=True)
         return
 
     def take(wait):

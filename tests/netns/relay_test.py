@@ -25,8 +25,13 @@ PEERS = "--allowed-peer-ip=203.0.113.0-203.0.113.255"
 
 
 def start(the_bed, role, *arguments):
-    return the_bed.popen(role, sys.executable, SCRIPT, *arguments, stdout=subprocess.PIPE, text=True,
+    return the_bed.popen(role, sys.executable, SCRIPT, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                          stderr=subprocess.STDOUT)
+
+
+def tell(program, line):
+    program.stdin.write(line)
+    program.stdin.flush()
 
 
 def line_of(program, what):
@@ -42,22 +47,18 @@ def plain_peer(the_bed):
     ip, port = line_of(client, "the client").split()
     peer = start(the_bed, "c1", "peer", ip, port, str(COUNT))
     equal(line_of(peer, "the peer"), "answered %d of %d\n" % (COUNT, COUNT))
+    tell(client, "done\n")
     equal(line_of(client, "the client"), "relayed %d of %d\n" % (COUNT, COUNT))
 
 
 def relay_to_relay(the_bed):
-    programs = []
-    for role, part in (("c0", "answer"), ("c1", "ask")):
-        program = subprocess.Popen(["ip", "netns", "exec", the_bed.space(role), sys.executable, SCRIPT, "both",
-                                    bed.SINGLE, str(bed.PORT), str(COUNT), part], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, text=True)
-        the_bed.programs.append(program)
-        programs.append(program)
+    programs = [start(the_bed, role, "both", bed.SINGLE, str(bed.PORT), str(COUNT), part)
+                for role, part in (("c0", "answer"), ("c1", "ask"))]
     addresses = [line_of(program, "a client") for program in programs]
     for program, address in zip(programs, reversed(addresses)):
-        program.stdin.write(address)
-        program.stdin.flush()
+        tell(program, address)
     equal(line_of(programs[1], "the one who asks"), "answered %d of %d\n" % (COUNT, COUNT))
+    tell(programs[0], "done\n")
     equal(line_of(programs[0], "the one who answers"), "relayed %d of %d\n" % (COUNT, COUNT))
 
 
