@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 from harness import CASES, FULL, Server, Skip, binary, case, equal, free_port, in_network_namespace, is_stand_in  # noqa: E402
@@ -252,6 +253,18 @@ def other_name(server):
     return credentials(server, "--tls-port", str(SETUP["tls_port"]), host=OTHER_NAME, transports="tls")
 
 
+def leaves_nothing(kind):
+    """Neither its profile nor what it puts into the temporary folder by itself."""
+    @report
+    def run(_):
+        with tempfile.TemporaryDirectory(prefix="turnpike-test-") as folder, mock.patch.object(tempfile, "tempdir", folder), \
+                mock.patch.dict(os.environ, TMPDIR=folder):
+            with kind(SETUP["page"].url, SETUP["authority"], {}):
+                true(os.listdir(folder), "it keeps something in the folder while it runs")
+            equal(os.listdir(folder), [], "what is left in the temporary folder")
+    return run
+
+
 def ice_restart(kind):
     @report
     def run(server):
@@ -317,6 +330,7 @@ def declare(kind, reason):
     add("an expired name gives 401 and no relay", refused(kind, expired, 401, 'turnpike_auth_total{outcome="expired"}'))
     add("a certificate for another name gives no relay",
         refused(kind, other_name, 701, 'turnpike_handshakes_total{protocol="tls",result="failed"}'))
+    add("nothing is left in the temporary folder", leaves_nothing(kind))
     add("a page of a listed origin gets credentials over HTTP and relays, another one gets none", page_asks(kind))
 
 

@@ -67,7 +67,8 @@ class Browser:
     def spawn(self, command, **options):
         environment = {name: value for name, value in os.environ.items()
                        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")}
-        environment.update(HOME=self.directory, XDG_RUNTIME_DIR=self.directory, MOZ_CRASHREPORTER_DISABLE="1")
+        environment.update(HOME=self.directory, TMPDIR=self.directory, XDG_RUNTIME_DIR=self.directory,
+                           MOZ_CRASHREPORTER_DISABLE="1")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True, env=environment, **options)
