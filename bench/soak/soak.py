@@ -18,6 +18,9 @@ import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "interop"))
+from harness import free_port  # noqa: E402
+
 USER, PASSWORD = "soak", "soak"
 RELOAD_EVERY, SCRAPE_EVERY, ASK_EVERY, SAMPLE_EVERY = 2, 1, 1, 0.5
 # What a connection or a session still has open for a moment after it was told to end.
@@ -36,19 +39,6 @@ def arguments():
     if chosen.seconds < 10:
         parser.error("--seconds is at least 10")
     return chosen
-
-
-def free_port():
-    """One that neither transport uses, below the relayed addresses."""
-    while True:
-        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            try:
-                udp.bind(tcp.getsockname())
-            except OSError:
-                continue
-            if tcp.getsockname()[1] < 49000:
-                return tcp.getsockname()[1]
 
 
 class Server:
