@@ -15,8 +15,14 @@ from harness import case, equal, main, shortened, true  # noqa: E402
 WORDS = {"ei": "endpoint-independent", "ad": "address-dependent", "apd": "address and port-dependent"}
 CONES = {"ei": ("full cone", 1), "ad": ("restricted cone", 2), "apd": ("port restricted cone", 3)}
 FIREWALLS = {"ei": ("open Internet", 0), "ad": ("firewall", None), "apd": ("symmetric UDP firewall", None)}
+# What the report for people begins with, and what its advice has, by mapping and filtering.
+REPORTS = {("ei", "ei"): ("NAT1, full cone", "Go:"), ("ei", "apd"): ("NAT3, port restricted cone", "forward the port"),
+           ("apd", "apd"): ("NAT4, symmetric", "TURN relay or a tunnel"), (None, "ei"): ("NAT0, open Internet", "nothing is needed"),
+           (None, "apd"): ("symmetric UDP firewall", "Open the port")}
 RUNS = 2
 AT_A_TIME = 4
+# What is left out where nobody asks for it.
+QUICKLY = ("--no-hairpin", "--no-fragments")
 
 
 def truth(the_nat):
@@ -54,19 +60,38 @@ def runs_on(the_bed, wanted, runs, seconds, *arguments, loss=False, **options):
     true(unknown <= max(1, runs // 20), "%d of %d runs could not tell" % (unknown, runs))
 
 
-def declare(name, the_nat, seconds=10):
-    @case(name)
+def report_of(the_bed, *arguments):
+    return run_tool(the_bed, "nat", *servers(bed.PAIR[0]), *arguments).output.splitlines()
+
+
+def check_report(the_nat, lines):
+    first, advice = REPORTS[the_nat.mapping, the_nat.filtering]
+    equal(lines[0].split(None, 1), ["UDP:", first])
+    true(advice in lines[-1], lines[-1])
+    told = dict(line.split(":", 1) for line in lines[1:-1])
+    equal(told["mapping"].strip(), truth(the_nat)["mapping"])
+    true(told["filtering"].strip().startswith(truth(the_nat)["filtering"]), told["filtering"])
+    for key in ("local", "public", "fragments out", "loss", "ALG", "server"):
+        true(key in told, key)
+
+
+def declare(name, the_nat, seconds=10, report=False):
+    @case(name + (", with a report for people and what to do about it" if report else ""))
     def _():
-        with Bed(the_nat) as the_bed:
+        with Bed(the_nat) as the_bed, concurrent.futures.ThreadPoolExecutor(1) as pool:
             FarSide(the_bed).coturn(*bed.PAIR)
+            told = pool.submit(report_of, the_bed) if report else None
             runs_on(the_bed, truth(the_nat), RUNS, seconds, loss=the_nat.loss > 0)
+            if told:
+                check_report(the_nat, told.result())
 
 
 for _mapping in WORDS:
     for _filtering in WORDS:
-        declare("mapping %s, filtering %s" % (WORDS[_mapping], WORDS[_filtering]), Nat(_mapping, _filtering))
+        declare("mapping %s, filtering %s" % (WORDS[_mapping], WORDS[_filtering]), Nat(_mapping, _filtering),
+                report=(_mapping, _filtering) in REPORTS)
 for _filtering, (_name, _) in FIREWALLS.items():
-    declare("no NAT: " + _name, Nat(None, _filtering))
+    declare("no NAT: " + _name, Nat(None, _filtering), report=(None, _filtering) in REPORTS)
 declare("a home router that keeps port numbers", Nat("ei", "apd", preserve=True))
 declare("mappings that last four seconds", Nat("ei", "apd", timeout=4))
 declare("full cone, 30 % loss each way", Nat("ei", "ei", loss=30), 40)
@@ -115,17 +140,22 @@ def _():
         wanted = truth(the_nat)
         with Bed(the_nat) as the_bed:
             FarSide(the_bed).coturn(*bed.PAIR)
-            for port, hosts in (("5062", (bed.PAIR[0],)), ("5063", bed.PAIR)):
+
+            def spoken(port, hosts, *options):
                 equal(discover(the_bed, "--port", port, hosts=hosts).code, 0)
-                found = nat(the_bed, "--port", port).json()
-                again = nat(the_bed, "--port", port).json()
-                for one in (found, again):
+                for _ in range(2):
+                    one = nat(the_bed, "--port", port, *options).json()
                     if the_nat.filtering == "ad" and one["filtering"] == "unknown":
                         true(any("lately" in text for text in one["notes"]), "it says why")
                     else:
                         check(one, wanted)
-            # A port that nobody has used.
-            check(nat(the_bed, "--port", "5064").json(), wanted)
+
+            def never_used():
+                check(nat(the_bed, "--port", "5064", *QUICKLY).json(), wanted)
+            with concurrent.futures.ThreadPoolExecutor(3) as pool:
+                for done in [pool.submit(spoken, "5062", (bed.PAIR[0],)), pool.submit(spoken, "5063", bed.PAIR, *QUICKLY),
+                             pool.submit(never_used)]:
+                    done.result()
 
 
 @case("a path that drops fragments is told, and a server that knows no PADDING is not blamed on it")
@@ -149,33 +179,10 @@ def _():
 def _():
     with Bed(Nat("ei", "apd")) as the_bed:
         FarSide(the_bed).coturn(*bed.PAIR)
-        outcome = run_with_names(the_bed, bed.BLACK_HOLE, "nat", *servers(*bed.PAIR, "dead.lab"), "--json",
-                                 "--no-hairpin", "--no-fragments")
+        outcome = run_with_names(the_bed, bed.BLACK_HOLE, "nat", *servers(*bed.PAIR, "dead.lab"), "--json", *QUICKLY)
         check(outcome.json(), {"class": "port restricted cone"})
         true(any("dead.lab" in text for text in outcome.json()["notes"]), "the name is told")
         true(outcome.took < 8, "took %.1f s" % outcome.took)
-
-
-@case("a report for people, with what to do about it")
-def _():
-    for the_nat, first, advice in ((Nat("ei", "ei"), "NAT1, full cone", "Go:"),
-                                   (Nat("ei", "apd"), "NAT3, port restricted cone", "forward the port"),
-                                   (Nat("apd", "apd"), "NAT4, symmetric", "TURN relay or a tunnel"),
-                                   (Nat(None, "ei"), "NAT0, open Internet", "nothing is needed"),
-                                   (Nat(None, "apd"), "symmetric UDP firewall", "Open the port")):
-        with Bed(the_nat) as the_bed:
-            FarSide(the_bed).coturn(*bed.PAIR)
-            lines = run_tool(the_bed, "nat", *servers(bed.PAIR[0])).output.splitlines()
-            equal(lines[0].split(None, 1), ["UDP:", first])
-            true(advice in lines[-1], lines[-1])
-            told = dict(line.split(":", 1) for line in lines[1:-1])
-            equal(told["mapping"].strip(), truth(the_nat)["mapping"])
-            true(told["filtering"].strip().startswith(truth(the_nat)["filtering"]), told["filtering"])
-            for key in ("local", "public", "fragments out", "loss", "ALG", "server"):
-                true(key in told, key)
-    with Bed(Nat("ei", "apd")) as the_bed:
-        FarSide(the_bed).coturn(*bed.PAIR)
-        true("--user" in run_tool(the_bed, "nat", *servers(bed.PAIR[0]), "--tcp").output.splitlines()[-1], "over TCP")
 
 
 @case("an application-level gateway that rewrites answers is told, and does not mislead")
@@ -251,6 +258,8 @@ def _():
         with Bed(Nat(mapping, "apd")) as the_bed:
             FarSide(the_bed).coturn(*bed.PAIR)
             runs_on(the_bed, {"transport": "tcp", "mapping": name, "filtering": "unknown"}, RUNS, 10, "--tcp")
+            if mapping == "ei":
+                true("--user" in report_of(the_bed, "--tcp")[-1], "the report for people says what it takes to know")
 
 
 @case("a firewall over IPv6")
