@@ -1,5 +1,6 @@
 // Lets lines about strangers through: one a period for each source, and so many a second in all.
-// Noise from one source hides no other, and no number of them fills a disk.
+// Noise from one source hides no other, that from one network hides hardly another network, and no
+// number of them fills a disk.
 #pragma once
 
 #include <array>
@@ -31,12 +32,19 @@ class SourceLogGate {
     std::atomic<int64_t> held_back{0};
   };
 
-  bool has_room(Instant now);
+  // Half of the lines of a second are for whoever comes first; of the other half an IPv4 /16 and an
+  // IPv6 /32 has a sixteenth, which it shares with those that have the same hash.
+  static constexpr uint32_t kNetworks = 16;
+
+  bool has_room(const Ip& source, Instant now);
+  static bool count_line(std::atomic<uint64_t>& lines_of, uint32_t most, Instant now);
 
   const HashKey hash_key_;
   const milliseconds period_;
   const uint32_t most_per_second_;
-  std::atomic<uint64_t> this_second_{0};  // Which second in the upper half, lines in the lower.
+  // Which second in the upper half, lines in the lower.
+  std::array<std::atomic<uint64_t>, kNetworks> of_networks_{};
+  std::atomic<uint64_t> of_all_{0};
   std::array<Place, kPlaces> places_{};
 };
 
