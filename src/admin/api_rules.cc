@@ -83,7 +83,7 @@ http::Response put_realm(const Call& call) {
     if (!item.value().is_null()) change.value = std::to_string(item.value().get<uint64_t>());
     changes.push_back(std::move(change));
   }
-  if (auto changed = database->change_realm_options(realm, changes); !changed) {
+  if (auto changed = database->change_options(realm, {}, changes); !changed) {
     return refuse(changed.error());
   }
   call.control.users_changed();

@@ -67,13 +67,8 @@ CommandSyntax realm_limit_syntax() {
   return syntax;
 }
 
-struct Change {
-  const char* option;
-  std::optional<std::string> value;  // Nothing: taken away.
-};
-
-Result<std::vector<Change>, std::string> read_changes(const ParsedOptions& options) {
-  std::vector<Change> changes;
+Result<std::vector<auth::OptionChange>, std::string> read_changes(const ParsedOptions& options) {
+  std::vector<auth::OptionChange> changes;
   for (const Limit& limit : kLimits) {
     if (!options.has(limit.option)) continue;
     const std::string text = options.text(limit.option);
@@ -131,9 +126,9 @@ int change_limits(const std::string& command, const ParsedOptions& options,
       return fail(command, "there is no user '" + name + "' in realm '" + *realm + "' of " + path);
     }
   }
-  for (const Change& change : *changes) {
-    const auto set = database->set_option(*realm, name, change.option, change.value);
-    if (!set) return fail(command, database_message(path, set.error()));
+  if (!changes->empty()) {
+    const auto changed = database->change_options(*realm, name, *changes);
+    if (!changed) return fail(command, database_message(path, changed.error()));
   }
   return show_limits(command, *database, *realm, name, path);
 }

@@ -150,15 +150,27 @@ Result<bool, DatabaseFailure> UserDatabase::has_user(std::string_view realm,
   return exists(kUserExists, {realm, name});
 }
 
-Result<void, DatabaseFailure> UserDatabase::set_option(std::string_view realm,
-                                                       std::string_view name,
-                                                       std::string_view option,
-                                                       const std::optional<std::string>& value) {
+Result<void, DatabaseFailure> UserDatabase::change_options(
+    std::string_view realm, std::string_view name, const std::vector<OptionChange>& changes) {
+  auto transaction = Transaction::begin(connection_, Transaction::Kind::write);
+  if (!transaction) return unexpected(transaction.error());
+  if (!name.empty()) {
+    if (auto made = connection_.execute(kUserOptionTable.create, {}); !made) return made;
+  }
+  for (const OptionChange& change : changes) {
+    if (auto changed = change_option(realm, name, change); !changed) return changed;
+  }
+  return transaction->commit();
+}
+
+Result<void, DatabaseFailure> UserDatabase::change_option(std::string_view realm,
+                                                          std::string_view name,
+                                                          const OptionChange& change) {
+  const auto& [option, value] = change;
   if (name.empty()) {
     if (!value) return connection_.execute(kRemoveRealmOption, {realm, option});
     return connection_.execute(kPutRealmOption, {realm, option, *value});
   }
-  if (auto made = connection_.execute(kUserOptionTable.create, {}); !made) return made;
   if (!value) return connection_.execute(kRemoveUserOption, {realm, name, option});
   return connection_.execute(kPutUserOption, {realm, name, option, *value});
 }

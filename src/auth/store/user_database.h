@@ -85,11 +85,10 @@ class UserDatabase {
   // Of one realm or of all, ordered by realm and name.
   Result<std::vector<StoredUser>, DatabaseFailure> users(std::optional<std::string_view> realm);
 
-  // An option of a realm (when `name` is empty) or of a user in it, such as "max-bps"; nothing
-  // takes it away again.
-  Result<void, DatabaseFailure> set_option(std::string_view realm, std::string_view name,
-                                           std::string_view option,
-                                           const std::optional<std::string>& value);
+  // Options of a realm (when `name` is empty) or of a user in it, such as "max-bps": all of them or
+  // none.
+  Result<void, DatabaseFailure> change_options(std::string_view realm, std::string_view name,
+                                               const std::vector<OptionChange>& changes);
   Result<std::vector<StoredOption>, DatabaseFailure> options(std::string_view realm,
                                                              std::string_view name);
   Result<bool, DatabaseFailure> has_user(std::string_view realm, std::string_view name);
@@ -106,9 +105,6 @@ class UserDatabase {
   Result<bool, DatabaseFailure> remove_peer_rule(std::string_view realm,
                                                  const StoredPeerRule& rule);
   Result<std::vector<RealmOptionRow>, DatabaseFailure> realm_options();
-  // All of them or none.
-  Result<void, DatabaseFailure> change_realm_options(std::string_view realm,
-                                                     const std::vector<OptionChange>& changes);
   // Of all options; how many there were.
   Result<uint64_t, DatabaseFailure> remove_realm_options(std::string_view realm);
   // Origins are stored in their canonical form (auth/origin.h).
@@ -128,6 +124,8 @@ class UserDatabase {
   Result<bool, DatabaseFailure> exists(std::string_view sql,
                                        std::initializer_list<std::string_view> values);
   Result<bool, DatabaseFailure> has_table(std::string_view name);
+  Result<void, DatabaseFailure> change_option(std::string_view realm, std::string_view name,
+                                              const OptionChange& change);
   Result<void, DatabaseFailure> remove_user_options(std::string_view realm, std::string_view name);
   // Of a statement without values; a table that is not there has no rows.
   Result<void, DatabaseFailure> each_row_of(std::string_view table, std::string_view sql,

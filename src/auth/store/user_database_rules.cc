@@ -76,18 +76,6 @@ Result<std::vector<RealmOptionRow>, DatabaseFailure> UserDatabase::realm_options
   return options;
 }
 
-Result<void, DatabaseFailure> UserDatabase::change_realm_options(
-    std::string_view realm, const std::vector<OptionChange>& changes) {
-  auto transaction = Transaction::begin(connection_, Transaction::Kind::write);
-  if (!transaction) return unexpected(transaction.error());
-  for (const auto& [option, value] : changes) {
-    auto changed = value ? connection_.execute(kPutRealmOption, {realm, option, *value})
-                         : connection_.execute(kRemoveRealmOption, {realm, option});
-    if (!changed) return unexpected(changed.error());
-  }
-  return transaction->commit();
-}
-
 Result<uint64_t, DatabaseFailure> UserDatabase::remove_realm_options(std::string_view realm) {
   if (auto removed = connection_.execute(kRemoveRealmOptions, {realm}); !removed) {
     return unexpected(removed.error());

@@ -306,14 +306,14 @@ TEST_F(SqliteStore, TellsTheLimitsOfAUserAsSoonAsThereAreSome) {
   EXPECT_TRUE(store.state("r")->user_limits.empty());
   auto database = UserDatabase::open(path_, UserDatabase::Open::existing);
   ASSERT_TRUE(database.has_value());
-  ASSERT_TRUE(database->set_option("r", "alice", "max-bps", "2000").has_value());
-  ASSERT_TRUE(database->set_option("r", "alice", "user-quota", "3").has_value());
-  ASSERT_TRUE(database->set_option("other", "alice", "max-bps", "5").has_value());
+  ASSERT_TRUE(database->change_options("r", "alice", {{"max-bps", "2000"}, {"user-quota", "3"}})
+                  .has_value());
+  ASSERT_TRUE(database->change_options("other", "alice", {{"max-bps", "5"}}).has_value());
   auto limits = store.state("r")->user_limits;
   EXPECT_EQ(limits.size(), 1U);
   EXPECT_EQ(limits["alice"].max_bps, 2000U);
   EXPECT_EQ(limits["alice"].user_quota, 3U);
-  ASSERT_TRUE(database->set_option("r", "alice", "max-bps", {}).has_value());
+  ASSERT_TRUE(database->change_options("r", "alice", {{"max-bps", {}}}).has_value());
   limits = store.state("r")->user_limits;
   EXPECT_EQ(limits["alice"].max_bps, std::nullopt);
   EXPECT_EQ(limits["alice"].user_quota, 3U);

@@ -49,8 +49,8 @@ TEST_F(UserDatabaseTest, GivesANewUserNoLimitsOfANamesakeWhomAnotherToolRemoved)
   UserDatabase database = open();
   ASSERT_TRUE(database.put_user("r", "ann", keys("r", "ann")));
   ASSERT_TRUE(database.put_user("s", "ann", keys("s", "ann")));
-  ASSERT_TRUE(database.set_option("r", "ann", "user-quota", "7"));
-  ASSERT_TRUE(database.set_option("s", "ann", "user-quota", "8"));
+  ASSERT_TRUE(database.change_options("r", "ann", {{"user-quota", "7"}}));
+  ASSERT_TRUE(database.change_options("s", "ann", {{"user-quota", "8"}}));
   ASSERT_TRUE(database.put_user("r", "ann", keys("r", "ann")));
   EXPECT_EQ(database.options("r", "ann")->size(), 1U) << "a new password is no new user";
   run_sql(path_, "delete from turnusers_lt where realm = 'r'");
@@ -86,19 +86,30 @@ TEST_F(UserDatabaseTest, StoresPeerRulesAndForgetsThem) {
 
 TEST_F(UserDatabaseTest, StoresOptionsOfRealmsAndReplacesThem) {
   UserDatabase database = open();
-  EXPECT_TRUE(database.change_realm_options("r", {{"user-quota", "1"}}).has_value());
-  EXPECT_TRUE(database.change_realm_options("r", {{"user-quota", "2"}}).has_value());
+  EXPECT_TRUE(database.change_options("r", {}, {{"user-quota", "1"}}).has_value());
+  EXPECT_TRUE(database.change_options("r", {}, {{"user-quota", "2"}}).has_value());
   const auto options = *database.realm_options();
   ASSERT_EQ(options.size(), 1U);
   EXPECT_EQ(options[0].option.value, "2");
-  EXPECT_TRUE(database
-                  .change_realm_options("r", {{"max-bps", "1000"},
-                                              {"total-quota", std::nullopt},
-                                              {"user-quota", std::nullopt}})
-                  .has_value());
+  EXPECT_TRUE(
+      database
+          .change_options(
+              "r", {},
+              {{"max-bps", "1000"}, {"total-quota", std::nullopt}, {"user-quota", std::nullopt}})
+          .has_value());
   const auto changed = *database.realm_options();
   ASSERT_EQ(changed.size(), 1U);
   EXPECT_EQ(changed[0].option.option, "max-bps");
+}
+
+TEST_F(UserDatabaseTest, ChangesAllOptionsOfARealmOrNone) {
+  UserDatabase database = open();
+  run_sql(path_,
+          "create trigger no_quota before insert on turn_realm_option when new.opt = 'user-quota' "
+          "begin select raise(abort, 'no'); end");
+  EXPECT_FALSE(database.change_options("r", {}, {{"max-bps", "1000"}, {"user-quota", "1"}}));
+  EXPECT_TRUE(database.realm_options()->empty());
+  EXPECT_TRUE(database.change_options("r", {}, {{"max-bps", "1000"}}));
 }
 
 TEST_F(UserDatabaseTest, CountsTheRowsOfItsOwnTablesOnly) {

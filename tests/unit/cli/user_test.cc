@@ -75,6 +75,21 @@ TEST_F(UserCommand, LimitRefusesWhatIsNoLimitAndChangesNothing) {
   EXPECT_EQ(run({"limit", "gorst"}).output, "no limits but those of the configuration\n");
 }
 
+// A trigger refuses the second of two.
+TEST_F(UserCommand, LimitSetsAllOfThemOrNone) {
+  run({"add", "gorst", "--realm", "north.gov", "--password", "hero"});
+  run({"limit", "gorst", "--max-bps=1000"});
+  for (const char* table : {"turn_realm_option", "turnpike_user_option"}) {
+    auth::run_sql(path_, std::string("create trigger no_quota_in_") + table + " before insert on " +
+                             table +
+                             " when new.opt = 'user-quota' begin select raise(abort, 'no'); end");
+  }
+  EXPECT_EQ(run({"limit", "gorst", "--max-bps=2000", "--user-quota=4"}).exit_code, kExitFailure);
+  EXPECT_THAT(run({"limit", "gorst"}).output, HasSubstr("1000 bytes a second"));
+  EXPECT_EQ(run({"limit", "--max-bps=2000", "--user-quota=4"}).exit_code, kExitFailure);
+  EXPECT_EQ(run({"limit"}).output, "no limits but those of the configuration\n");
+}
+
 TEST_F(UserCommand, RemoveTakesTheLimitsAlong) {
   run({"add", "gorst", "--realm", "north.gov", "--password", "hero"});
   run({"limit", "gorst", "--user-quota=9"});
