@@ -38,7 +38,6 @@ struct TcpRelays::Pipe {
   TcpFlow to_client;
   Instant last_bytes{};
   bool bound = false;
-  bool incoming = false;       // The peer has begun it.
   bool client_slowed = false;  // Waits for bandwidth.
   bool peer_slowed = false;
   bool said_goodbye = false;  // TLS: close_notify is on its way to the client.
@@ -78,6 +77,10 @@ void TcpRelays::erase(ConnectionRef ref) {
 }
 
 void TcpRelays::accept_at(turn::RelayId relay) {
+  const auto has_ended = [this](ConnectionRef ref) {
+    const Pipe* pipe = find(ref);
+    return pipe != nullptr && net::has_ended(pipe->peer);
+  };
   for (size_t i = 0; i < kPeerAcceptsPerTurn; ++i) {
     // A flush may end the allocation.
     const relay::RelaySockets::Listener* listener = relays_.find_listener(relay);
@@ -93,9 +96,9 @@ void TcpRelays::accept_at(turn::RelayId relay) {
       return;
     }
     const auto ref =
-        turn_.server.on_peer_accepted(turn_.now(), relay, accepted->peer, turn_.outbox);
+        turn_.server.on_peer_accepted(turn_.now(), relay, accepted->peer, has_ended, turn_.outbox);
     if (ref) {
-      add(*ref, std::move(accepted->fd)).incoming = true;
+      add(*ref, std::move(accepted->fd));
     } else {
       net::reset_on_close(accepted->fd);
     }
@@ -323,10 +326,7 @@ void TcpRelays::on_tick() {
   std::vector<const Pipe*> dead;
   for (const auto& [key, pipe] : pipes_) {
     const bool half_closed = pipe->bound && (pipe->to_peer.ended() || pipe->to_client.ended());
-    // A peer that has called and left needs no place.
-    const bool left = pipe->incoming && !pipe->bound && net::has_ended(pipe->peer);
-    if (left || (half_closed && now - pipe->last_bytes > kHalfClosedMax))
-      dead.push_back(pipe.get());
+    if (half_closed && now - pipe->last_bytes > kHalfClosedMax) dead.push_back(pipe.get());
   }
   for (const Pipe* pipe : dead) end(*pipe);
 }

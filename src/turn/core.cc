@@ -191,9 +191,9 @@ void judge_peers_anew(Core& core, Outbox& out) {
     });
     end_connections(
         allocation,
-        [&](const Endpoint& peer) {
+        [&](const Connection& connection) {
           PeerReach reach{};
-          return !judge(peer.ip, reach);
+          return !judge(connection.peer.ip, reach);
         },
         core, out);
   });
@@ -212,7 +212,7 @@ void report_closed(const Allocation& allocation, CloseReason reason, Instant now
 void close_allocation(Allocation& allocation, CloseReason reason, Instant now, Core& core,
                       Outbox& out) {
   end_connections(
-      allocation, [](const Endpoint&) { return true; }, core, out);
+      allocation, [](const Connection&) { return true; }, core, out);
   report_closed(allocation, reason, now, core, out);
   withdraw_routes(allocation, core, out);
   core.allocations.erase(allocation);

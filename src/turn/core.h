@@ -151,9 +151,8 @@ tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest&, const PeerDecisi
 // time.
 void judge_peers_anew(Core&, Outbox&);
 
-// Ends connections of an allocation (RFC 6062 section 5.5): those whose peer `is_over` holds for.
-void end_connections(Allocation&, const std::function<bool(const Endpoint& peer)>& is_over, Core&,
-                     Outbox&);
+// Ends connections of an allocation (RFC 6062 section 5.5): those that `is_over` holds for.
+void end_connections(Allocation&, const std::function<bool(Connection&)>& is_over, Core&, Outbox&);
 
 // Whom a nonce is good for. A stream's handshake has shown that the client is where it says, and
 // RFC 6062 clients use the nonce of their control connection on each data connection, where a

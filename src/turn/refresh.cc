@@ -33,7 +33,8 @@ void delete_now(const AuthenticatedRequest& request, Allocation& allocation,
                         allocation.relay_for(IpFamily::v6) != nullptr;
   if (family && has_both) {
     end_connections(
-        allocation, [&](const Endpoint& peer) { return peer.ip.family() == *family; }, core,
+        allocation,
+        [&](const Connection& connection) { return connection.peer.ip.family() == *family; }, core,
         request.out);
     return core.allocations.release_relay(allocation, *family);
   }

@@ -281,7 +281,7 @@ void Server::on_tick(const Now& now, Outbox& out) noexcept {
   expire_connections(now, core_, out);
   core_.allocations.advance(now.mono, [&](Allocation& allocation) {
     end_connections(
-        allocation, [](const Endpoint&) { return true; }, core_, out);
+        allocation, [](const Connection&) { return true; }, core_, out);
     report_closed(allocation, CloseReason::expired, now.mono, core_, out);
     withdraw_routes(allocation, core_, out);
   });

@@ -4,6 +4,7 @@
 // happen into the outbox it is given, which the caller carries out and clears.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -44,9 +45,12 @@ class Server {
   enum class PeerConnect : uint8_t { connected, failed };
   void on_peer_connected(const Now& now, ConnectionRef connection, PeerConnect outcome,
                          Outbox& out) noexcept;
-  // A peer has connected to a relayed address. Nothing: it is to be closed at once.
+  // A peer has connected to a relayed address. Nothing: it is to be closed at once. `has_ended` is
+  // asked where there is no place for it: whether the peer of that connection has nothing more to
+  // say, and has said nothing.
+  using HasEnded = std::function<bool(ConnectionRef)>;
   std::optional<ConnectionRef> on_peer_accepted(const Now& now, RelayId relay, const Endpoint& peer,
-                                                Outbox& out) noexcept;
+                                                const HasEnded& has_ended, Outbox& out) noexcept;
   // The connection with the peer, or the client's bound to it, is gone.
   void on_connection_closed(ConnectionRef connection) noexcept;
   // How much of `wanted` a bound connection may read now; 0 when it has to wait, or is stale.

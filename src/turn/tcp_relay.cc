@@ -18,22 +18,22 @@ bool has_connection_to(const Allocation& allocation, const Endpoint& peer, Core&
                      [&](SlabHandle ref) { return core.connections.find(ref)->peer == peer; });
 }
 
-bool has_room(const Allocation& allocation, Core& core) {
-  if (allocation.connections.size() < core.settings->max_connections) return true;
-  core.counters.connection_cap.add();
-  return false;
+bool has_room(const Allocation& allocation, const Core& core) {
+  return allocation.connections.size() < core.settings->max_connections;
+}
+
+// The peer has begun it, and nobody has bound it.
+bool waits_unasked(const Connection& connection) {
+  return connection.incoming && connection.state == ConnectionState::pending;
 }
 
 // Peers that connect and wait may take half of the places: the others are for the client's own.
 bool has_room_for_peer(const Allocation& allocation, Core& core) {
-  const auto waiting = std::count_if(
-      allocation.connections.begin(), allocation.connections.end(), [&core](SlabHandle ref) {
-        const Connection& connection = *core.connections.find(ref);
-        return connection.incoming && connection.state == ConnectionState::pending;
-      });
-  if (static_cast<size_t>(waiting) < (core.settings->max_connections + 1) / 2) return true;
-  core.counters.connection_cap.add();
-  return false;
+  const auto waiting =
+      std::count_if(allocation.connections.begin(), allocation.connections.end(),
+                    [&core](SlabHandle ref) { return waits_unasked(*core.connections.find(ref)); });
+  return has_room(allocation, core) &&
+         static_cast<size_t>(waiting) < (core.settings->max_connections + 1) / 2;
 }
 
 Connection& add_connection(Allocation& allocation, const RelayLease& relay,
@@ -145,7 +145,11 @@ Outcome handle_connect(const AuthenticatedRequest& request, Core& core, stun::Me
   // TCP would connect an address to itself, with nobody at the other end.
   if (decision.peer == relay->external()) decision.reason = PeerReason::own_address;
   if (decision.reason != PeerReason::allowed) return refuse_peer(request, decision, core);
-  if (!has_room(allocation, core) || !may_meet(allocation, 1, request.now.mono, core)) {
+  if (!has_room(allocation, core)) {
+    core.counters.connection_cap.add();
+    return reject(ErrorCode::insufficient_capacity);
+  }
+  if (!may_meet(allocation, 1, request.now.mono, core)) {
     return reject(ErrorCode::insufficient_capacity);
   }
 
@@ -197,12 +201,11 @@ Outcome handle_connection_bind(const AuthenticatedRequest& request, Core& core,
   return Done{};
 }
 
-void end_connections(Allocation& allocation,
-                     const std::function<bool(const Endpoint& peer)>& is_over, Core& core,
-                     Outbox& out) {
+void end_connections(Allocation& allocation, const std::function<bool(Connection&)>& is_over,
+                     Core& core, Outbox& out) {
   std::erase_if(allocation.connections, [&](SlabHandle ref) {
     Connection& connection = *core.connections.find(ref);
-    if (!is_over(connection.peer)) return false;
+    if (!is_over(connection)) return false;
     out.effects.emplace_back(ClosePeer{ref});
     drop(connection, core, out);
     return true;
@@ -238,7 +241,9 @@ void Server::on_peer_connected(const Now& now, ConnectionRef ref, PeerConnect ou
 }
 
 std::optional<ConnectionRef> Server::on_peer_accepted(const Now& now, RelayId relay,
-                                                      const Endpoint& peer, Outbox& out) noexcept {
+                                                      const Endpoint& peer,
+                                                      const HasEnded& has_ended,
+                                                      Outbox& out) noexcept {
   Allocation* allocation = core_.allocations.find(relay);
   if (allocation == nullptr || allocation->deadline <= now.mono) return {};
   const auto who = admit(*allocation, peer, now.mono, core_);
@@ -246,7 +251,17 @@ std::optional<ConnectionRef> Server::on_peer_accepted(const Now& now, RelayId re
     core_.counters.connections_no_permission.add();
     return {};
   }
-  if (!has_room(*allocation, core_) || !has_room_for_peer(*allocation, core_)) return {};
+  if (!has_room_for_peer(*allocation, core_)) {
+    // One that has ended its side may still wait for words of the client, but keeps nobody out.
+    const auto gives_way = [&](const Connection& connection) {
+      return waits_unasked(connection) && has_ended(connection.ref);
+    };
+    end_connections(*allocation, gives_way, core_, out);
+  }
+  if (!has_room_for_peer(*allocation, core_)) {
+    core_.counters.connection_cap.add();
+    return {};
+  }
   const RelayLease* lease = AllocationTable::lease_of(*allocation, relay);
   if (lease == nullptr) return {};
   core_.counters.connections_opened.add();

@@ -249,7 +249,8 @@ std::optional<turn::ConnectionRef> CoreDriver::peer_accepted(const Endpoint& rel
   const auto relay = ports.find(relayed);
   CHECK(relay.has_value());
   out.clear();
-  const auto ref = server->on_peer_accepted(now, *relay, peer, out);
+  const auto ref = server->on_peer_accepted(
+      now, *relay, peer, [](turn::ConnectionRef) { return false; }, out);
   collect();
   return ref;
 }

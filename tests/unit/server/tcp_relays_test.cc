@@ -355,15 +355,61 @@ TEST_F(TcpRelaysTest, KeepsWhatThePeerSaysBeforeConnectionBindAndItsEnd) {
   EXPECT_EQ(end_of(data_), End::in_order);
 }
 
-TEST_F(TcpRelaysTest, ForgetsAPeerThatCalledAndLeftWithoutAWord) {
+// It has said all that it will, and waits to be sent something.
+TEST_F(TcpRelaysTest, KeepsAPeerThatEndsItsSideWithoutAWord) {
+  allocate();
+  permit_the_peer();
+  const uint32_t id = let_the_peer_in();
+  net::end_sending(peer_);
+  tick_after(seconds(1));
+  bind(id);
+  EXPECT_EQ(end_of(data_), End::in_order);
+  send(data_, as_bytes("x"));
+  EXPECT_EQ(receive_text(peer_, 1), "x");
+}
+
+struct WithOnePlace : TcpRelaysTest {
+  WithOnePlace() {
+    turn::Settings settings = core.settings;
+    settings.max_connections = 1;
+    core.use_settings(settings);
+  }
+  void expect_the_next_is_sent_away() {
+    const auto next = net::connect_from({kPeerIp, 0}, relayed_);
+    EXPECT_EQ(end_of(*next), End::reset);
+    EXPECT_TRUE(is_quiet(control_));
+    expect_connections(1);
+  }
+};
+
+TEST_F(WithOnePlace, ForgetsAPeerThatCalledAndLeftWithoutAWordOnceItsPlaceIsAskedFor) {
   allocate();
   permit_the_peer();
   let_the_peer_in();
-  tick_after(seconds(1));
-  expect_connections(1);
+  expect_the_next_is_sent_away();
+  EXPECT_EQ(core.count(&turn::Counters::connection_cap), 1U);
   peer_.reset();
   tick_after(seconds(1));
-  expect_connections(0);
+  expect_connections(1);
+  bind(let_the_peer_in());
+  expect_connections(1);
+  EXPECT_EQ(core.count(&turn::Counters::connection_cap), 1U);
+  send(data_, as_bytes("hello"));
+  EXPECT_EQ(receive_text(peer_, 5), "hello");
+  // One that is bound is never in the way.
+  peer_.reset();
+  work();
+  expect_the_next_is_sent_away();
+}
+
+TEST_F(WithOnePlace, KeepsThePlaceOfAPeerThatSaidSomethingAndLeft) {
+  allocate();
+  permit_the_peer();
+  const uint32_t id = let_the_peer_in("only words");
+  peer_.reset();
+  expect_the_next_is_sent_away();
+  bind(id);
+  EXPECT_EQ(receive_text(data_, 10), "only words");
 }
 
 TEST_F(TcpRelaysTest, KeepsAPeerThatSaidSomethingAndLeft) {
