@@ -173,27 +173,29 @@ tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest& request,
   return reject(stun::ErrorCode::forbidden);
 }
 
-void judge_peers_anew(Core& core, Outbox& out) {
+void judge_peers_anew(Instant now, Core& core, Outbox& out) {
   core.allocations.for_each([&](Allocation& allocation) {
     const PeerPolicy& policy = *rules_of(allocation, core).peers;
     const auto judge = [&](const Ip& ip, PeerReach& reach) {
       // Without a port, as permissions are: what lives at one of our own addresses may come and go.
       const PeerDecision decision = decide({ip, 0}, allocation.transport, policy, core);
       reach = decision.reach;
-      return decision.reason == PeerReason::allowed;
+      return decision.reason;
     };
-    allocation.channels.judge_anew(judge);
-    allocation.permissions.judge_anew([&](const Ip& ip, PeerReach& reach) {
-      if (judge(ip, reach)) return true;
+    allocation.channels.judge_anew(
+        [&](const Ip& ip, PeerReach& reach) { return judge(ip, reach) == PeerReason::allowed; });
+    allocation.permissions.judge_anew(now, [&](const Ip& ip, PeerReach& reach) {
+      const PeerReason reason = judge(ip, reach);
+      if (reason == PeerReason::allowed) return true;
       core.counters.peers_refused.add();
-      core.counters.by.peers_refused[policy.judge(ip)].add();
+      core.counters.by.peers_refused[reason].add();
       return false;
     });
     end_connections(
         allocation,
         [&](const Connection& connection) {
           PeerReach reach{};
-          return !judge(connection.peer.ip, reach);
+          return judge(connection.peer.ip, reach) != PeerReason::allowed;
         },
         core, out);
   });

@@ -149,7 +149,7 @@ tl::unexpected<Reject> refuse_peer(const AuthenticatedRequest&, const PeerDecisi
 
 // After a change of the peer policy: what it refuses now ends, and is not only refused the next
 // time.
-void judge_peers_anew(Core&, Outbox&);
+void judge_peers_anew(Instant now, Core&, Outbox&);
 
 // Ends connections of an allocation (RFC 6062 section 5.5): those that `is_over` holds for.
 void end_connections(Allocation&, const std::function<bool(Connection&)>& is_over, Core&, Outbox&);

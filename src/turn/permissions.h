@@ -48,10 +48,12 @@ class Permissions {
   void install(const Ip& ip, PeerReach reach, Instant deadline);
 
   void erase(IpFamily family);
-  // judge(ip, reach) is false for a peer that may not be reached any more, or sets how it may.
+  // judge(ip, reach) is false for a peer that may not be reached any more, or sets how it may. It
+  // is not asked about what has expired.
   template <typename Judge>
-  void judge_anew(const Judge& judge) {
-    std::erase_if(entries_, [&](Permission& p) { return !judge(p.ip, p.reach); });
+  void judge_anew(Instant now, const Judge& judge) {
+    std::erase_if(entries_,
+                  [&](Permission& p) { return p.deadline <= now || !judge(p.ip, p.reach); });
   }
 
   [[nodiscard]] size_t size() const { return entries_.size(); }

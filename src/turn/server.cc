@@ -78,7 +78,7 @@ void Server::use_settings(std::shared_ptr<const Settings> settings, Instant now,
   core_.binding_limiter.set_limit(core_.settings->binding_limit);
   update_policy();
   renew_session_rates(now, core_);
-  judge_peers_anew(core_, out);
+  judge_peers_anew(now, core_, out);
 }
 
 void Server::use_store_state(std::shared_ptr<const auth::StoreState> state, Instant now) {

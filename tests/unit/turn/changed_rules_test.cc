@@ -11,6 +11,9 @@ class ChangedRulesTest : public ::testing::Test {
     rules.rules.push_back({*IpRange::parse(range), RuleAction::deny});
     core_.use_peers(rules);
   }
+  uint64_t refused(PeerReason reason) {
+    return core_.server->counters().by.peers_refused[reason].get();
+  }
   // How many of one datagram by indication and one by channel pass.
   size_t sent(CoreClient& client, std::string_view peer, uint16_t channel) {
     size_t count = 0;
@@ -44,6 +47,25 @@ TEST_F(ChangedRulesTest, AnAddressThatBecomesOursIsRefused) {
   rules.own_addresses.push_back(*Ip::parse("9.9.9.9"));
   core_.use_peers(rules);
   EXPECT_EQ(sent(client, "9.9.9.9:1000", 0x4000), 0U);
+}
+
+TEST_F(ChangedRulesTest, RefusalsAreCountedByTheReasonForThem) {
+  CoreClient client(core_, "8.8.8.8:40000");
+  client.allocate();
+  client.permit({"192.0.2.1"});
+  deny("192.0.2.0/24");
+  EXPECT_EQ(refused(PeerReason::denied_by_rule), 1U);
+  EXPECT_EQ(refused(PeerReason::own_address), 0U);
+}
+
+TEST_F(ChangedRulesTest, PermissionsThatAreOverAreNotRefused) {
+  CoreClient client(core_, "8.8.8.8:40000");
+  client.allocate();
+  client.permit({"9.9.9.9"});
+  core_.run(core_.settings.permission_lifetime);
+  deny("9.9.9.9");
+  EXPECT_EQ(core_.count(&Counters::peers_refused), 0U);
+  EXPECT_EQ(client.allocation()->permissions.size(), 0U);
 }
 
 TEST_F(ChangedRulesTest, OtherAllocationsAreStillReached) {
