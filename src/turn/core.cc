@@ -154,6 +154,18 @@ PeerDecision decide(const Endpoint& peer, RelayTransport transport, const PeerPo
   return decision;
 }
 
+// About a peer that was decided on before and is kept in its external form: a rule that allows the
+// local one, which the client may have named, allows it still.
+PeerDecision decide_anew(const Endpoint& kept, RelayTransport transport, const PeerPolicy& policy,
+                         const Core& core) {
+  const PeerDecision decision = decide(kept, transport, policy, core);
+  if (decision.reach != PeerReach::own_relay) return decision;
+  const auto local = core.services.directory.local_form(kept.ip);
+  if (!local) return decision;
+  const PeerDecision by_local = decide({*local, kept.port}, transport, policy, core);
+  return by_local.reach == PeerReach::own_relay_or_network ? by_local : decision;
+}
+
 }  // namespace
 
 PeerDecision decide_peer(const Endpoint& peer, const Allocation& allocation, const Core& core) {
@@ -178,7 +190,7 @@ void judge_peers_anew(Instant now, Core& core, Outbox& out) {
     const PeerPolicy& policy = *rules_of(allocation, core).peers;
     const auto judge = [&](const Ip& ip, PeerReach& reach) {
       // Without a port, as permissions are: what lives at one of our own addresses may come and go.
-      const PeerDecision decision = decide({ip, 0}, allocation.transport, policy, core);
+      const PeerDecision decision = decide_anew({ip, 0}, allocation.transport, policy, core);
       reach = decision.reach;
       return decision.reason;
     };
@@ -191,11 +203,14 @@ void judge_peers_anew(Instant now, Core& core, Outbox& out) {
       core.counters.by.peers_refused[reason].add();
       return false;
     });
+    // A connection has a port, and what does not live there now is not another allocation.
     end_connections(
         allocation,
-        [&](const Connection& connection) {
-          PeerReach reach{};
-          return judge(connection.peer.ip, reach) != PeerReason::allowed;
+        [&](Connection& connection) {
+          const PeerDecision decision =
+              decide_anew(connection.peer, RelayTransport::tcp, policy, core);
+          connection.reach = decision.reach;
+          return decision.reason != PeerReason::allowed;
         },
         core, out);
   });
