@@ -80,6 +80,7 @@ TEST(Smoke, KeepsThemWhenClientsMove) {
     const World::Totals totals = live(options, seconds(1200));
     EXPECT_GT(totals.moves, 50U);
     EXPECT_GT(totals.forwarded, 200U);
+    EXPECT_GT(totals.held_late, 0U);
     EXPECT_GT(totals.to_clients, 500U);
   }
 }

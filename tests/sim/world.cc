@@ -241,9 +241,11 @@ void World::mail_route(size_t shard, const turn::Effect& effect) {
   if (const auto* held = std::get_if<turn::RouteHeld>(&effect)) {
     mail(shard, held->route.link.worker, [this, at_home, note = *held] {
       ledger_.note_change();
+      const bool is_closed = closed_.count(note.route.tuple) != 0;
+      const auto link = is_closed ? turn::LinkState::closed : turn::LinkState::open;
+      held_late_ += is_closed ? 1 : 0;
       serve(note.route.link.worker, [&](turn::Server& server, turn::Outbox& out) {
-        server.on_route_held(now_, note.owner, at_home(note.route), note.deadline,
-                             turn::LinkState::open, out);
+        server.on_route_held(now_, note.owner, at_home(note.route), note.deadline, link, out);
       });
     });
   } else if (const auto* released = std::get_if<turn::RouteReleased>(&effect)) {
@@ -463,6 +465,7 @@ bool World::client_holds(uint32_t incarnation, const Endpoint& relayed) {
 World::Totals World::totals() const {
   Totals totals;
   totals.events = happened_;
+  totals.held_late = held_late_;
   for (const auto& shard : shards_) {
     const turn::Counters& c = shard->server.counters();
     totals.to_peers += c.relayed_to_peer_packets.get();

@@ -57,6 +57,7 @@ class World {
     uint64_t dropped_without_permission = 0;
     uint64_t moves = 0;
     uint64_t forwarded = 0;
+    uint64_t held_late = 0;  // Forward notes for connections that had ended before.
     uint64_t over_session_rate = 0;
     uint64_t over_capacity = 0;
   };
@@ -108,6 +109,7 @@ class World {
   Endpoint pick_peer();
   void send_data(const ClientPtr& client);
   void move(const ClientPtr& client);
+  void break_soon(size_t shard, const turn::ClientRoute& route);
   // Whether the client of that incarnation holds the relayed address.
   bool client_holds(uint32_t incarnation, const Endpoint& relayed);
 
@@ -151,6 +153,8 @@ class World {
   std::map<uint32_t, std::set<FiveTuple>> tuples_of_;  // By incarnation.
   std::map<std::pair<size_t, size_t>, Instant> mail_at_;
   std::map<FiveTuple, std::weak_ptr<SimClient>> at_;  // Who listens there now.
+  std::set<FiveTuple> closed_;  // Whose connection has broken, and nobody has begun another.
+  uint64_t held_late_ = 0;
   uint32_t next_incarnation_ = 1;
   std::vector<Endpoint> peers_;
   std::vector<Endpoint> known_relayed_;  // What clients have told each other.

@@ -45,6 +45,7 @@ void World::pump(const ClientPtr& client) {
   for (size_t i = 0; i < client->out.packet_count(); ++i) {
     const turn::ClientRoute route = client->route;
     const size_t shard = client->shard;
+    closed_.erase(route.tuple);  // Whoever sends from there again has connected anew.
     carry(client->out.packet(i),
           [this, route, shard](ByteView bytes) { to_server(route, shard, bytes); });
   }
@@ -98,14 +99,18 @@ void World::allocate(const ClientPtr& client) {
   client->session.allocate(now_.mono, options, client->out);
 }
 
+// The connection that a client leaves, or has just begun, may break at any moment of its move.
+void World::break_soon(size_t shard, const turn::ClientRoute& route) {
+  if (!chance(random_, 300)) return;
+  after(between(random_, Duration(0), milliseconds(200)), [this, route, shard] {
+    closed_.insert(route.tuple);
+    lose_link(shard, route);
+  });
+}
+
 void World::move(const ClientPtr& client) {
   turn::ClientRoute route = client->route;
-  if (chance(random_, 300)) {
-    // Its connection breaks: before it moves, or while it does.
-    const size_t shard = client->shard;
-    after(between(random_, Duration(0), milliseconds(200)),
-          [this, route, shard] { lose_link(shard, route); });
-  }
+  break_soon(client->shard, route);
   route.tuple.client.port = static_cast<uint16_t>(20000 + random_.below(40000));
   route.tuple.transport = pick_transport(random_);
   route.link = link_of(route.tuple.transport);
@@ -114,6 +119,7 @@ void World::move(const ClientPtr& client) {
   tuples_of_[client->incarnation].insert(route.tuple);
   client->route = route;
   client->shard = route.tuple.client.port % shards_.size();
+  break_soon(client->shard, route);
   client->session.move(now_.mono, client->out);
   // The old ticket is not known for ever.
   for (int i = 0; i < 50; ++i) {
