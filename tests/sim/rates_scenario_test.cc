@@ -188,7 +188,7 @@ class RateWorld {
   uint64_t passed_ = 0;
 };
 
-// Rounds of half a minute, each with other moods.
+// Rounds of 25 seconds, of which 20 count, each with other moods.
 void live_rounds(const RateWorldOptions& options) {
   RateWorld world(options);
   for (int i = 0; i < 4 && !::testing::Test::HasFailure(); ++i) {
