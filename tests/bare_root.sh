@@ -48,6 +48,8 @@ inside() {
 
 make_root() {
   [ ! -e "$BARE/etc/debian_version" ] || return 0
+  # As the root of a system is: other users may look into it.
+  chmod 755 "$BARE"
   debootstrap --variant=minbase bookworm "$BARE" "$(mirror)" || return 1
   cp /etc/resolv.conf "$BARE/etc/resolv.conf"
   # What apt needs to get out of here, if anything.

@@ -52,8 +52,8 @@ BIO_METHOD* make_stream_method() {
 
 BIO* make_stream_bio() {
   // Lives as long as the process, as connections may end at its very end.
-  static const BIO_METHOD* const kMethod = make_stream_method();
-  BIO* bio = BIO_new(kMethod);
+  static const BIO_METHOD* const method = make_stream_method();
+  BIO* bio = BIO_new(method);
   CHECK(bio != nullptr);
   BIO_set_init(bio, 1);
   return bio;

@@ -19,7 +19,8 @@ install_library() {
 build_examples() {
   cp -r "$ROOT/tests/embedding" "$WORK/embedding"
   # -Wall: the public header has to be clean for its users as well.
-  cmake -S "$WORK/embedding" -B "$WORK/embedding/build" -DCMAKE_PREFIX_PATH="$PREFIX" \
+  # The tool that is there; a bare machine has no make.
+  cmake -G Ninja -S "$WORK/embedding" -B "$WORK/embedding/build" -DCMAKE_PREFIX_PATH="$PREFIX" \
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Wpedantic -Wshadow -Werror ${sanitize:+-fsanitize=$sanitize}" || return 1
   cmake --build "$WORK/embedding/build"
 }

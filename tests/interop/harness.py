@@ -8,11 +8,13 @@ The server is the command in TEST_SERVER (a default is looked for in build/). De
 stand-in: TEST_SERVER=turnserver. It fails the cases in which it differs from what we want.
 """
 
+import atexit
 import contextlib
 import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import socket
 import struct
@@ -36,6 +38,26 @@ def binary():
         if os.access(path, os.X_OK):
             return path
     return None
+
+
+_copies = {}
+
+
+def for_others(path):
+    """The file where any user can read and run it: a checkout may lie in somebody's home. Made once, and gone at the end."""
+    folder = os.path.dirname(os.path.abspath(path))
+    while os.stat(folder).st_mode & 0o5 == 0o5 and folder != "/":
+        folder = os.path.dirname(folder)
+    if folder == "/" and os.stat("/").st_mode & 0o5 == 0o5:
+        return path
+    if path not in _copies:
+        if not _copies:
+            _copies[""] = tempfile.mkdtemp(prefix="turnpike-for-others-")
+            os.chmod(_copies[""], 0o755)
+            atexit.register(shutil.rmtree, _copies[""], ignore_errors=True)
+        _copies[path] = shutil.copy(path, _copies[""])
+        os.chmod(_copies[path], 0o755)
+    return _copies[path]
 
 
 def server_command(lean=False):

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bed  # noqa: E402
 from bed import Bed, Nat  # noqa: E402
 from far_side import FarSide, Outcome, discover, run_with_names, servers, turnpike  # noqa: E402
-from harness import case, equal, main, shortened, true  # noqa: E402
+from harness import case, equal, for_others, main, shortened, true  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOUND, UDP_BLOCKED, UNREACHABLE, IN_USE, SYMMETRIC, SINGLE = 0, 3, 4, 5, 6, 7
@@ -221,7 +221,8 @@ class Application:
     """A program that counts the numbered datagrams that come to its port."""
 
     def __init__(self, the_bed, *arguments, user=None):
-        command = [sys.executable, os.path.join(HERE, "peers.py"), "count", "5060", *arguments]
+        script = os.path.join(HERE, "peers.py")
+        command = [sys.executable, for_others(script) if user else script, "count", "5060", *arguments]
         if user:
             command = ["setpriv", "--reuid", user, "--clear-groups", *command]
         self.program = the_bed.popen("c0", *command, stdout=subprocess.PIPE, text=True)
@@ -253,7 +254,7 @@ def share(user, arguments, tool_arguments, wanted_code, datagrams, tool_user=Non
 
 def run_as(the_bed, user, *arguments, env=None):
     command = ["ip", "netns", "exec", the_bed.space("c0"), "setpriv", "--reuid", user, "--clear-groups",
-               turnpike(), "discover", *servers(bed.PAIR[0], bed.SINGLE), "--port", "5060", *arguments]
+               for_others(turnpike()), "discover", *servers(bed.PAIR[0], bed.SINGLE), "--port", "5060", *arguments]
     began = time.monotonic()
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           check=False, timeout=60, env=dict(os.environ, **(env or {})))

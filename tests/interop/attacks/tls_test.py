@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from harness import Server, case, equal, main, one_of, shortened, true  # noqa: E402
+from harness import Server, case, equal, for_others, main, one_of, shortened, true  # noqa: E402
 from stunlib import BINDING, REQUEST, Peer, Timeout, build, data_of  # noqa: E402
 from streamlib import Authority, StreamClient, connect, extension, s_client, tls_hello, trusting  # noqa: E402
 
@@ -268,7 +268,7 @@ def start_error(*options, user=None):
     server = Server(*OPTIONS, *options)
     command = server.command
     if user:
-        command = ["setpriv", "--reuid=" + user, "--clear-groups"] + command
+        command = ["setpriv", "--reuid=" + user, "--clear-groups", for_others(command[0])] + command[1:]
     done = subprocess.run(command, capture_output=True, check=False, timeout=30, cwd="/")
     text = (done.stdout + done.stderr).decode()
     print(done.returncode, text)
