@@ -54,6 +54,7 @@ nothing failed. Logs are in build/logs.
   --full         the long counts (hours of virtual time, 10,000 clients, every file linted) and the bare root
   --no-install   never call apt-get
   --list         names the sections
+  --scripts NAME names the scripts of that section
   --help         this text
 
 sections:
