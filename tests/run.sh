@@ -171,7 +171,7 @@ run_program() {  # NAME COMMAND...: a GoogleTest program, or anything that has a
   local name=$1 log status
   shift
   log=$LOGS/$name.log
-  timeout -k 10 "${PROGRAM_LIMIT:-300}" "$@" > "$log" 2>&1 < /dev/null
+  timeout -k 10 "${PROGRAM_LIMIT:-300}" "$@" > "$log" 2>&1 3>&- < /dev/null
   status=$?
   if grep -q '^\[==========\]' "$log"; then
     gtest_lines "$name" "$status" "$log"

@@ -145,7 +145,9 @@ three_beds() {
 }
 
 rounds() {
-  make_tree tests/interop/one_test.sh 'echo "ok one: case"'
+  # The descriptor by which that is told is no script's: some count theirs.
+  # shellcheck disable=SC2016
+  make_tree tests/interop/one_test.sh '[ ! -e /proc/$$/fd/3 ] && echo "ok one: case"'
   matches "$(in_tree --section interop)" "ok one: case" "short rounds of other people's clients: 1 instead of 2" || return 1
   matches "$(FULL=1 in_tree --section interop)" "ok one: case" "ok again: one: case"
 }
