@@ -213,7 +213,7 @@ def unit_of(scenario):
 
 
 def keep(chosen, everything):
-    medians = {scenario: {name: round(stats.spread(values_of(rounds))[0], 3) for name, rounds in results.items()}
+    medians = {scenario: {name: round(stats.spread(values_of(rounds))[0], 6) for name, rounds in results.items()}
                for scenario, results in everything.items()}
     line = {"date": datetime.date.today().isoformat(), "change": chosen.history, "rounds": chosen.rounds,
             "seconds": chosen.seconds, "medians": medians}

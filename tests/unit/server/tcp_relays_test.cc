@@ -717,7 +717,6 @@ TEST_F(DataOverTls, IsNotReadWhileItWantsNewKeysAndDoesNotReadTheAnswers) {
   }
   const auto updates = tls_.take_output();
   const size_t taken = push(data_, updates);
-  fprintf(stderr, "taken %zu\n", taken);
   EXPECT_LT(taken, updates.size());
   expect_connections(1);
   // And goes on once they are read.
