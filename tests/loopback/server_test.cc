@@ -73,43 +73,57 @@ TEST(LoopbackServer, RelaysToAPeerAndBack) {
 }
 
 // Clients come from many ports, so with two workers some pairs share a worker and some do not.
+// Clients that stay: the port of one that is gone may be the next one's, which then meets its
+// allocation.
+class Crowd {
+ public:
+  Crowd(ClientBench& bench, const LoopbackServer& server) : bench_(bench), server_(server) {}
+  Client& next() { return *clients_.emplace_back(bench_.client(server_)); }
+
+ private:
+  ClientBench& bench_;
+  const LoopbackServer& server_;
+  std::vector<std::unique_ptr<Client>> clients_;
+};
+
 TEST(LoopbackServer, PassesBetweenItsOwnAllocationsWhicheverWorkerHasThem) {
   config::Config config = loopback_config();
   config.allow_loopback_peers = false;  // The in-process way does not need it.
   const LoopbackServer server(config);
   ClientBench bench;
+  Crowd crowd(bench, server);
   for (int pair = 0; pair < 12; ++pair) {
-    const auto a = bench.client(server);
-    const auto b = bench.client(server);
-    ASSERT_TRUE(a->turn.allocate(any()));
-    ASSERT_TRUE(b->turn.allocate(any()));
-    const Endpoint at_a = a->turn.session().relayed();
-    const Endpoint at_b = b->turn.session().relayed();
-    ASSERT_TRUE(a->turn.bind_channel(0x4000, at_b));
-    ASSERT_TRUE(b->turn.bind_channel(0x4000, at_a));
-    a->turn.send(at_b, as_bytes("ping"));
-    ASSERT_TRUE(bench.wait([&] { return b->received.size() == 1; })) << "pair " << pair;
-    EXPECT_EQ(b->last_peer, at_a);
-    b->turn.send(at_a, as_bytes("pong"));
-    ASSERT_TRUE(bench.wait([&] { return a->received.size() == 1; })) << "pair " << pair;
+    Client& a = crowd.next();
+    Client& b = crowd.next();
+    ASSERT_TRUE(a.turn.allocate(any()));
+    ASSERT_TRUE(b.turn.allocate(any()));
+    const Endpoint at_a = a.turn.session().relayed();
+    const Endpoint at_b = b.turn.session().relayed();
+    ASSERT_TRUE(a.turn.bind_channel(0x4000, at_b));
+    ASSERT_TRUE(b.turn.bind_channel(0x4000, at_a));
+    a.turn.send(at_b, as_bytes("ping"));
+    ASSERT_TRUE(bench.wait([&] { return b.received.size() == 1; })) << "pair " << pair;
+    EXPECT_EQ(b.last_peer, at_a);
+    b.turn.send(at_a, as_bytes("pong"));
+    ASSERT_TRUE(bench.wait([&] { return a.received.size() == 1; })) << "pair " << pair;
   }
 }
 
 TEST(LoopbackServer, HonoursAReservationThroughAnyWorker) {
   const LoopbackServer server;
   ClientBench bench;
+  Crowd crowd(bench, server);
   for (int i = 0; i < 12; ++i) {
-    const auto first = bench.client(server);
-    const auto opened =
-        first->turn.allocate({.even_port = client::EvenPort::even_and_reserve_next});
+    Client& first = crowd.next();
+    const auto opened = first.turn.allocate({.even_port = client::EvenPort::even_and_reserve_next});
     ASSERT_TRUE(opened);
     ASSERT_TRUE(opened->reservation_token.has_value());
-    EXPECT_EQ(first->turn.session().relayed().port % 2, 0);
-    const auto second = bench.client(server);
-    ASSERT_TRUE(second->turn.allocate({.reservation_token = opened->reservation_token}));
-    EXPECT_EQ(second->turn.session().relayed().port, first->turn.session().relayed().port + 1);
-    const auto thief = bench.client(server);
-    const auto again = thief->turn.allocate({.reservation_token = opened->reservation_token});
+    EXPECT_EQ(first.turn.session().relayed().port % 2, 0);
+    Client& second = crowd.next();
+    ASSERT_TRUE(second.turn.allocate({.reservation_token = opened->reservation_token}));
+    EXPECT_EQ(second.turn.session().relayed().port, first.turn.session().relayed().port + 1);
+    Client& thief = crowd.next();
+    const auto again = thief.turn.allocate({.reservation_token = opened->reservation_token});
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code, 508);
   }

@@ -116,10 +116,11 @@ def callers_that_leave(server):
         relayed = client.relayed_tcp()
         client.permit(("127.0.0.1", 0))
         before = server.descriptors()
-        for _ in range(4):
+        # Four places are for callers; those who have left give way when there is no other.
+        for _ in range(40):
             socket.create_connection(relayed, timeout=10).close()
             true(client.attempt() is not None, "a caller is not announced")
-        settles_at(server, before, "after the callers have left")
+        true(server.descriptors() <= before + 5, "%d descriptors, %d before" % (server.descriptors(), before))
         with knock(relayed):
             connection_id, _ = client.attempt()
             with client.bound(connection_id):
