@@ -40,7 +40,11 @@ def arguments():
         parser.error("there is no scenario %s" % ", ".join(unknown))
     if chosen.rounds < 1 or chosen.seconds < 1:
         parser.error("--rounds and --seconds are at least 1")
-    for binary in (chosen.ours, chosen.base, chosen.floor):
+    # Servers run in a folder of their own.
+    for name in ("ours", "base", "floor"):
+        binary = getattr(chosen, name)
+        if binary:
+            setattr(chosen, name, os.path.abspath(binary))
         if binary and not os.access(binary, os.X_OK):
             parser.error("there is no program %s: see bench/README.md on building" % binary)
     # What the run finds out: the rate that all servers held in a scenario, and that of each.
@@ -156,7 +160,8 @@ def conditions_of(scenario, results, other):
     if scenario.p99:
         found.append(("p99", stats.verdict(pairs_of(ours, theirs, p99), 1)))
     if scenario.slow_us is not None and "unmoderated" in results:
-        slower = [p50(one) - p50(plain) for one, plain in zip(ours, results["unmoderated"])]
+        # Of a way there and back, on which the server is passed twice.
+        slower = [(p50(one) - p50(plain)) / 2 for one, plain in zip(ours, results["unmoderated"])]
         found.append(("%+.0f us" % stats.spread(slower)[0], stats.verdict(slower, scenario.slow_us)))
     return found
 
@@ -197,7 +202,8 @@ def row(scenario, name, rounds, results):
     other = next((rival for rival in ("rival", "coturn") if rival in results), None)
     if name == "turnpike" and other is None and "base" in results:
         other = "base"
-    is_ours = name in ("turnpike", "unmoderated", "base")
+    # The ratio of two differences says nothing.
+    is_ours = name in ("turnpike", "unmoderated", "base") and scenario.method != "indications"
     of_floor = "floor-runs" in results and not name.startswith("floor")
     return "| %s | %s | %s (%s-%s) %s | %s | %.3f %% | %.0f / %.0f | %s | %s | %s |" % (
         scenario.name, name, number(median), number(low), number(high), unit_of(scenario),
@@ -246,7 +252,7 @@ def main():
                 print(row(scenario, name, rounds, results), flush=True)
             for name, why in failed.items():
                 complete = False
-                print("| %s | %s | not measured: %s | | | | | | |" % (scenario.name, name, why), flush=True)
+                print("| %s | %s | not measured: %s | | | | | | |" % (scenario.name, name, " ".join(why.split())), flush=True)
             if results:
                 everything[scenario.name] = results
             if chosen.json:

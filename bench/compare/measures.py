@@ -16,6 +16,8 @@ ATTEMPTS = 2
 # A held rate is looked for by these steps, the first time and from then on, and then halved in between so often.
 FIRST_STEP, NEXT_STEP, HALVINGS = 1.3, 1.1, 2
 LEAST_RATE = 1000
+# More on the way there and back is a queue that has only not run over yet.
+HELD_P50_US = 20000
 RETURN_SECONDS = 20
 
 
@@ -97,7 +99,8 @@ def holds(chosen, scenario, server, rate):
     for _ in range(ATTEMPTS):
         figures = run_load(chosen, server, with_rate(scenario.load, rate), chosen.seconds)
         short = not kept_up(figures)
-        if figures["loss"] < LOSS and not short:
+        queued = figures["latency"]["p50_us"] > HELD_P50_US
+        if figures["loss"] < LOSS and not queued and not short:
             figures["value"] = rate * figures["offered"]
             return figures, False
     return None, short

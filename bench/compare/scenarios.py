@@ -14,7 +14,7 @@ class Scenario:
     limit: float = None  # Our figure itself, at most.
     floor: bool = False  # Makes sense for the bare loop too.
     moderated: bool = False  # Ours runs with its wake-ups moderated, and once more without.
-    slow_us: float = None  # What moderation may add to a way and back, at most.
+    slow_us: float = None  # What moderation may add to the way through the server, at most.
     p99: bool = False  # Ours may not be above the rival's.
     method: str = "cpu"  # Of measures.py.
     at: str = None  # The scenario whose rate, as all servers held it, is the rate of this one.
@@ -33,10 +33,10 @@ SCENARIOS = (
              moderated=True, slow_us=300),
     Scenario("video", "40 clients x 30 bursts/s x 10 x 1100 B, both ways", _VIDEO, "packet", 0.82, floor=True),
     Scenario("video-gso", "the same, sent by UDP_SEGMENT", (*_VIDEO, "--gso"), "packet", 0.70, floor=True),
-    Scenario("bulk", "one flow of 1200 B up, sent by UDP_SEGMENT", _flood(200000, 1200, 1, "--direction", "up", "--gso"),
-             "packet", 0.42, floor=True),
-    Scenario("bulk-both", "one flow of 1200 B both ways, sent by UDP_SEGMENT",
-             _flood(100000, 1200, 1, "--direction", "echo", "--gso"), "packet", 0.42, floor=True),
+    Scenario("bulk", "one flow of 1200 B up, sent by UDP_SEGMENT, 50 at once",
+             _flood(200000, 1200, 1, "--burst", "50", "--direction", "up", "--gso"), "packet", 0.42, floor=True),
+    Scenario("bulk-both", "one flow of 1200 B both ways, sent by UDP_SEGMENT, 50 at once",
+             _flood(100000, 1200, 1, "--burst", "50", "--direction", "echo", "--gso"), "packet", 0.42, floor=True),
     Scenario("held-172", "packets/s each way that 100 clients x 172 B get through at under 0.1 % loss",
              _flood(40000, 172, 100, "--direction", "echo"), "packets/s", 1.28, floor=True, method="held"),
     Scenario("saturated-172", "the same at the rate that all of them held, or 40,000 packets/s each way",
@@ -52,6 +52,8 @@ SCENARIOS = (
              _flood(10000, 172, 100, "--between-clients"), "packet"),
     Scenario("binding", "20,000 Binding requests/s",
              ("--shape", "binding", "--rate", "20000", "--clients", "200"), "request", 0.70),
+    Scenario("binding-moderated", "the same, wake-ups moderated",
+             ("--shape", "binding", "--rate", "20000", "--clients", "200"), "request", 0.70, moderated=True, slow_us=300),
     Scenario("tcp", "50 TCP clients, 1000 B, 2,500 packets/s each way",
              _flood(2500, 1000, 50, "--direction", "echo", "--transport", "tcp"), "packet", 0.80),
     Scenario("tls", "50 TLS clients, 1000 B, 2,500 packets/s each way",

@@ -69,6 +69,8 @@ CommandSyntax load_syntax() {
   add("between-clients", po::bool_switch(),
       "each two clients send to each other's relayed address, and there are no peers");
   add("rate", po::value<int64_t>(), "of flood, churn and binding, a second (default 100)");
+  add("burst", po::value<int64_t>(),
+      "of flood: how many of them a client sends at once (default 1)");
   add("size", po::value<int64_t>(), "bytes in each datagram, instead of the shape's own");
   add("peer-ip", po::value<std::string>(), "address of this host for the peers");
   add("peers", po::value<int64_t>(), "sockets of peers in each thread (default 16)");
@@ -122,6 +124,7 @@ struct Numbers {
   int64_t warm_up = 1;
   int64_t setup_rate = 1000;
   int64_t rate = 100;
+  int64_t burst = 1;
   int64_t size = 0;
   int64_t peers = 16;
   int64_t server_pid = 0;
@@ -141,6 +144,7 @@ Problem take_numbers(const ParsedOptions& given, Numbers& n) {
       Range{"warm-up", 0, 3600, n.warm_up},
       Range{"setup-rate", 1, 1'000'000, n.setup_rate},
       Range{"rate", 1, 10'000'000, n.rate},
+      Range{"burst", 1, 64, n.burst},
       Range{"size", int64_t{kMinLoadPayload}, int64_t{kMaxLoadPayload}, n.size},
       Range{"peers", 1, 4096, n.peers},
       Range{"server-pid", 1, 1 << 30, n.server_pid},
@@ -191,6 +195,7 @@ Problem take_load(const ParsedOptions& given, LoadOptions& options) {
   const bool has_rate = options.shape == LoadShape::flood || options.shape == LoadShape::churn ||
                         options.shape == LoadShape::binding;
   if (!has_rate && given.has("rate")) return "--rate is for flood, churn and binding";
+  if (options.shape != LoadShape::flood && given.has("burst")) return "--burst is for flood";
 
   Numbers n;
   if (auto problem = take_numbers(given, n)) return problem;
@@ -207,7 +212,8 @@ Problem take_load(const ParsedOptions& given, LoadOptions& options) {
   if (given.has("size")) options.size = static_cast<uint32_t>(n.size);
   if (given.has("server-pid")) options.server_pid = static_cast<int>(n.server_pid);
   if (options.shape == LoadShape::flood) {
-    options.period = Duration(seconds(n.clients)) / n.rate;
+    options.burst = static_cast<uint32_t>(n.burst);
+    options.period = Duration(seconds(n.clients)) * n.burst / n.rate;
   }
   options.gso = given.values["gso"].as<bool>();
   options.json = given.values["json"].as<bool>();

@@ -146,6 +146,8 @@ TEST(LoadOptions, ShapesHaveTheirTraffic) {
 TEST(LoadOptions, WhatAShapeDoesNotUseIsRefused) {
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"--shape", "voice", "--rate", "5"},
+                                             {"--shape", "video", "--burst", "5"},
+                                             {"--shape", "flood", "--burst", "65"},
                                              {"--shape", "idle", "--size", "100"},
                                              {"--shape", "churn", "--direction", "up"},
                                              {"--shape", "loud"},
