@@ -86,50 +86,45 @@ TEST(TlsKeeper, KeepsWhatItHasWhenTheFilesAreBroken) {
   EXPECT_EQ(keeper->context(), before);
 }
 
-TEST(TlsKeeper, TriesBrokenFilesAgainWhenTheyChangeAndNotBefore) {
+// Files that were found broken ten seconds after the start.
+struct BrokenFiles : ::testing::Test {
+  void SetUp() override {
+    ASSERT_TRUE(keeper);
+    dir.write("a.crt", "junk");
+    fails_at(seconds(10));
+  }
+  void fails_at(seconds after) {
+    EXPECT_EQ(at(after), Due::reload);
+    ASSERT_FALSE(keeper->reload());
+  }
+  Due at(seconds after) { return keeper->on_tick(kStart + after); }
+
   const TempDir dir;
-  const auto files = Identity::make("a.example", KeyKind::ecdsa).save(dir, "a");
-  auto keeper = TlsKeeper::make({.certificates = {files}}, kStart);
-  ASSERT_TRUE(keeper);
-  dir.write("a.crt", "junk");
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(10)), Due::reload);
-  ASSERT_FALSE(keeper->reload());
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(20)), Due::nothing);
+  const net::TlsCertificateFiles files = Identity::make("a.example", KeyKind::ecdsa).save(dir, "a");
+  Result<TlsKeeper, std::string> keeper = TlsKeeper::make({.certificates = {files}}, kStart);
+};
+
+TEST_F(BrokenFiles, AreTriedAgainWhenTheyChangeAndNotBefore) {
+  EXPECT_EQ(at(seconds(20)), Due::nothing);
   std::filesystem::remove(files.certificate);
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(30)), Due::reload);
-  ASSERT_FALSE(keeper->reload());
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(40)), Due::nothing);
+  fails_at(seconds(30));
+  EXPECT_EQ(at(seconds(40)), Due::nothing);
   Identity::make("b.example", KeyKind::ecdsa).save(dir, "a");
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(50)), Due::reload);
+  EXPECT_EQ(at(seconds(50)), Due::reload);
   ASSERT_TRUE(keeper->reload());
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(60)), Due::nothing);
+  EXPECT_EQ(at(seconds(60)), Due::nothing);
 }
 
-TEST(TlsKeeper, TriesBrokenFilesAgainWhenTheirRightsChange) {
-  const TempDir dir;
-  const auto files = Identity::make("a.example", KeyKind::ecdsa).save(dir, "a");
-  auto keeper = TlsKeeper::make({.certificates = {files}}, kStart);
-  ASSERT_TRUE(keeper);
-  dir.write("a.crt", "junk");
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(10)), Due::reload);
-  ASSERT_FALSE(keeper->reload());
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(20)), Due::nothing);
+TEST_F(BrokenFiles, AreTriedAgainWhenTheirRightsChange) {
+  EXPECT_EQ(at(seconds(20)), Due::nothing);
   std::filesystem::permissions(files.certificate, std::filesystem::perms::owner_read);
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(30)), Due::reload);
+  EXPECT_EQ(at(seconds(30)), Due::reload);
 }
 
-TEST(TlsKeeper, TriesBrokenFilesAgainAfterAWhile) {
-  const TempDir dir;
-  const auto files = Identity::make("a.example", KeyKind::ecdsa).save(dir, "a");
-  auto keeper = TlsKeeper::make({.certificates = {files}}, kStart);
-  ASSERT_TRUE(keeper);
-  dir.write("a.crt", "junk");
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(10)), Due::reload);
-  ASSERT_FALSE(keeper->reload());
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(600)), Due::nothing);
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(610)), Due::reload);
-  ASSERT_FALSE(keeper->reload());
-  EXPECT_EQ(keeper->on_tick(kStart + seconds(620)), Due::nothing);
+TEST_F(BrokenFiles, AreTriedAgainAfterAWhile) {
+  EXPECT_EQ(at(seconds(600)), Due::nothing);
+  fails_at(seconds(610));
+  EXPECT_EQ(at(seconds(620)), Due::nothing);
 }
 
 }  // namespace
