@@ -1,6 +1,8 @@
 // What happens on the way to clients over streams and DTLS: one writer, any number of readers.
 #pragma once
 
+#include <cstddef>
+
 #include "base/counter.h"
 #include "turn/breakdown.h"
 
@@ -36,6 +38,14 @@ struct ClientCounters {
   Counter proxy_waiting_refused;  // Too many without a header at once.
   Counter proxy_header_refused;   // No PROXY header, or a broken one.
   Counter proxy_header_late;      // Not complete in time.
+  Counter stream_reads;           // Of clients and of peers (RFC 6062), that brought bytes.
+  // How often more was left to read: a read filled its room, or a handshake waits for its turn.
+  Counter stream_reads_left;
+
+  void add_stream_read(size_t size, size_t room) {
+    stream_reads.add();
+    if (size == room) stream_reads_left.add();
+  }
 };
 
 }  // namespace turnpike::server

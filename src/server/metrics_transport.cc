@@ -123,6 +123,12 @@ void add_connections(const MetricsSetup& setup, Page& page) {
   page.counter("turnpike_data_connection_pauses_total",
                "Times that one of these had to wait for bandwidth.")
       .add({}, sum_of(workers, &ClientCounters::pipes_slowed));
+  page.counter("turnpike_stream_reads_total",
+               "Reads of TCP connections, of clients and peers, that brought bytes.")
+      .add({}, sum_of(workers, &ClientCounters::stream_reads));
+  page.counter("turnpike_stream_reads_left_total",
+               "Times that more was left to read from one of these.")
+      .add({}, sum_of(workers, &ClientCounters::stream_reads_left));
   page.counter("turnpike_proxied_connections_total",
                "Connections from load balancers (PROXY protocol), by result.")
       .add({{"result", "accepted"}}, sum_of(workers, &ClientCounters::proxy_headers))

@@ -97,6 +97,7 @@ void StreamClients::on_readable(SlabHandle handle) {
   if (read.result == net::StreamResult::would_block) return;
   if (!is_tls) slab.keep(kReadSize, 1, read.bytes.size());
   if (read.result == net::StreamResult::closed) return close(handle);
+  counters_.add_stream_read(read.bytes.size(), room.size());
   const bool goes_on = take_bytes(client, read.bytes);
   if (!goes_on || client.doomed) say_goodbye(handle);
 }
@@ -131,6 +132,7 @@ void StreamClients::end_turn() {
     client->readable = loop_.watch(client->fd.get(), [this, handle] { on_readable(handle); });
     if (!client->readable) client->doomed = true;
     client->admitted = true;
+    counters_.stream_reads_left.add();
     --steps_left_;
   }
 }

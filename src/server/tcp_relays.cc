@@ -208,6 +208,7 @@ void TcpRelays::read_peer(Pipe& pipe) {
   const net::StreamRead read = net::read_stream(pipe.peer, ByteSpan(input_).first(size));
   if (read.result == net::StreamResult::would_block) return;
   if (read.result == net::StreamResult::closed) return read_ended(pipe, Side::peer, read.reset);
+  counters_.add_stream_read(read.bytes.size(), size);
   const Now& now = turn_.now();
   pipe.last_bytes = now.mono;
   turn_.server.on_relayed(now, pipe.ref, StreamDirection::to_client, read.bytes.size(),
@@ -226,6 +227,7 @@ void TcpRelays::read_client(Pipe& pipe) {
   const net::StreamRead read = net::read_stream(pipe.client, ByteSpan(input_).first(size));
   if (read.result == net::StreamResult::would_block) return;
   if (read.result == net::StreamResult::closed) return read_ended(pipe, Side::client, read.reset);
+  counters_.add_stream_read(read.bytes.size(), size);
   const Now& now = turn_.now();
   pipe.last_bytes = now.mono;
   size_t payload = read.bytes.size();

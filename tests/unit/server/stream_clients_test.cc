@@ -226,6 +226,8 @@ TEST_F(StreamClientsTest, TakesOneStepOfAHandshakeATurnAndEverybodyElseAtOnce) {
     const size_t before = answered;
     for (const net::Fd& fd : shaking) answered += receive(fd).empty() ? 0 : 1;
     EXPECT_LE(answered, before + 1);
+    // Whose turn is the next one has something left to be read.
+    EXPECT_EQ(counters.stream_reads_left.get(), std::min(turn, kCount - 1));
   }
   EXPECT_EQ(answered, kCount);
 }
@@ -448,6 +450,48 @@ TEST_F(StreamClientsTest, ServesTlsByTheFirstByte) {
   testing::TlsClient client;
   shake_hands(client, fd);
   EXPECT_EQ(clients_.size(), 1U);
+}
+
+// However much it brings; and whether more may be left.
+TEST_F(StreamClientsTest, CountsEachReadThatBroughtBytes) {
+  const net::Fd fd = connect();
+  allocate(fd);
+  EXPECT_EQ(counters.stream_reads.get(), 1U);
+  Bytes three;
+  for (int i = 0; i < 3; ++i) {
+    const Bytes request = testing::make_request(Method::binding);
+    three.insert(three.end(), request.begin(), request.end());
+  }
+  send(fd, three);
+  EXPECT_EQ(counters.stream_reads.get(), 2U);
+  EXPECT_EQ(counters.stream_reads_left.get(), 0U);
+  ::shutdown(fd.get(), SHUT_WR);
+  work();
+  EXPECT_EQ(clients_.size(), 0U);
+  EXPECT_EQ(counters.stream_reads.get(), 2U);
+}
+
+TEST_F(StreamClientsTest, CountsReadsThatFilledTheirRoom) {
+  auto [near, far] = stream_pair();
+  clients_.open({std::move(near), testing::endpoint("192.0.2.7:40000"), kServer});
+  Bytes many;
+  while (many.size() < size_t{20} * 1024) {
+    const Bytes request = testing::make_request(Method::binding);
+    many.insert(many.end(), request.begin(), request.end());
+  }
+  send(far, many);
+  EXPECT_EQ(counters.stream_reads.get(), 2U);
+  EXPECT_EQ(counters.stream_reads_left.get(), 1U);
+}
+
+TEST_F(StreamClientsTest, CountsReadsOfTlsClients) {
+  const net::Fd fd = connect();
+  testing::TlsClient client;
+  shake_hands(client, fd);
+  const uint64_t before = counters.stream_reads.get();
+  client.write(std::string(as_text(testing::make_request(Method::binding))));
+  send(fd, client.take_output());
+  EXPECT_EQ(counters.stream_reads.get(), before + 1);
 }
 
 // Two connections through a load balancer that name the same client (PROXY protocol).

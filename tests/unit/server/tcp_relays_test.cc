@@ -257,6 +257,16 @@ TEST_F(TcpRelaysTest, JoinsTheClientWithThePeer) {
   expect_connections(1);
 }
 
+TEST_F(TcpRelaysTest, CountsReadsOfBothSides) {
+  join();
+  uint64_t before = counters.stream_reads.get();
+  send(data_, as_bytes("to the peer"));
+  EXPECT_EQ(counters.stream_reads.get(), before + 1);
+  send(peer_, as_bytes("to the client"));
+  EXPECT_EQ(counters.stream_reads.get(), before + 2);
+  EXPECT_EQ(counters.stream_reads_left.get(), 0U);
+}
+
 TEST_F(TcpRelaysTest, ConnectsFromTheRelayedAddress) {
   allocate();
   send(control_, connect_request(net::local_endpoint(peer_listener_)));
