@@ -128,7 +128,11 @@ void Worker::run() {
 
 Duration Worker::pause_after_turn(Instant began) {
   if (!moderator_.enabled() || stopping_) return Duration::zero();
-  return moderator_.pause_after(began, net::monotonic_now(), io_.counters().rx_datagrams.get());
+  const uint64_t datagrams = io_.counters().rx_datagrams.get();
+  const ClientCounters& clients = client_counters_;
+  return moderator_.pause_after(
+      began, net::monotonic_now(),
+      {datagrams + clients.stream_reads.get(), clients.stream_reads_left.get()});
 }
 
 const Now& Worker::now() {

@@ -38,6 +38,21 @@ distrusted() {
   [ $? -eq 1 ] && grep -q 'connection lost' "$WORK/distrusted"
 }
 
+# With 1000 us a packet waits that long at most on each of its two ways through the server, where it would be through in a few dozen.
+moderated() {  # TRANSPORT
+  start_server --user=user:password --realm=r.example --relay-ip=127.0.0.1 --allow-loopback-peers --relay-threads=1 \
+    --wake-up-moderation=1000 || return 1
+  load --transport "$1" --shape flood --direction echo --rate 2000 --size 200 --clients 20 --duration 1 --json > "$WORK/moderated.json" ||
+    return 1
+  stop_server || return 1
+  cat "$WORK/moderated.json"
+  /usr/bin/python3 - "$WORK/moderated.json" << 'END'
+import json, sys
+with open(sys.argv[1], encoding="ascii") as file:
+    assert json.load(file)["latency"]["p50_us"] > 600
+END
+}
+
 run_case "the server starts" start_server --user=user:password --realm=r.example --relay-ip=127.0.0.1 --allow-loopback-peers
 for transport in udp tcp tls dtls; do
   run_case "load echoes over $transport" echoed "$transport"
@@ -45,4 +60,7 @@ for transport in udp tcp tls dtls; do
 done
 run_case "a server that nobody vouches for is not used with --verify" distrusted
 run_case "connections that break are counted" lost_connections
+for transport in udp tcp tls; do
+  run_case "packets of $transport are gathered" moderated "$transport"
+done
 finish
