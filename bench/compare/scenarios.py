@@ -24,6 +24,7 @@ def _flood(rate, size, clients, *more):
     return ("--shape", "flood", "--rate", str(rate), "--size", str(size), "--clients", str(clients)) + more
 
 
+_CONNECTIONS = _flood(2500, 1000, 50, "--direction", "echo", "--transport")
 _VIDEO = ("--shape", "video", "--clients", "40", "--direction", "echo")
 
 SCENARIOS = (
@@ -54,12 +55,11 @@ SCENARIOS = (
              ("--shape", "binding", "--rate", "20000", "--clients", "200"), "request", 0.70),
     Scenario("binding-moderated", "the same, wake-ups moderated",
              ("--shape", "binding", "--rate", "20000", "--clients", "200"), "request", 0.70, moderated=True, slow_us=300),
-    Scenario("tcp", "50 TCP clients, 1000 B, 2,500 packets/s each way",
-             _flood(2500, 1000, 50, "--direction", "echo", "--transport", "tcp"), "packet", 0.80),
-    Scenario("tls", "50 TLS clients, 1000 B, 2,500 packets/s each way",
-             _flood(2500, 1000, 50, "--direction", "echo", "--transport", "tls"), "packet", 0.85),
-    Scenario("dtls", "50 DTLS clients, 1000 B, 2,500 packets/s each way",
-             _flood(2500, 1000, 50, "--direction", "echo", "--transport", "dtls"), "packet"),
+    Scenario("tcp", "50 TCP clients, 1000 B, 2,500 packets/s each way", (*_CONNECTIONS, "tcp"), "packet", 0.80),
+    Scenario("tcp-moderated", "the same, wake-ups moderated", (*_CONNECTIONS, "tcp"), "packet", 0.80, moderated=True, slow_us=300),
+    Scenario("tls", "50 TLS clients, 1000 B, 2,500 packets/s each way", (*_CONNECTIONS, "tls"), "packet", 0.85),
+    Scenario("tls-moderated", "the same, wake-ups moderated", (*_CONNECTIONS, "tls"), "packet", 0.85, moderated=True, slow_us=300),
+    Scenario("dtls", "50 DTLS clients, 1000 B, 2,500 packets/s each way", (*_CONNECTIONS, "dtls"), "packet"),
     Scenario("churn", "200 cycles/s of allocate, permission, channel, release",
              ("--shape", "churn", "--rate", "200", "--clients", "100"), "cycle", 0.45),
     Scenario("memory", "the server's own memory for each of 10,000 allocations with a channel",
