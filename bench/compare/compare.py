@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import json
 import os
+import shlex
 import sys
 
 import measures
@@ -25,6 +26,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=9, help="after one that warms up (default 9)")
     parser.add_argument("--seconds", type=int, default=4, help="measured in each run (default 4)")
     parser.add_argument("--ours", default=os.path.join(ROOT, "build/release/bin/turnpike"), help="our binary")
+    parser.add_argument("--options", default="", help="further options of our server, not of the base: what they change")
     parser.add_argument("--base", help="another binary of ours, to see what a change has done")
     parser.add_argument("--rival", help="a command with {port} {tls_port} {dir} {user} {password} {realm} {cert} {key} in it; "
                                         "default: Debian's turnserver")
@@ -55,7 +57,7 @@ def arguments():
 def contestants(chosen, scenario, directory):
     # Both builds are given the option, as one may have another default.
     moderation = ("--wake-up-moderation=%d" % (MODERATION_US if scenario.moderated else 0),)
-    found = {"turnpike": servers.turnpike_command(chosen.ours, moderation)}
+    found = {"turnpike": servers.turnpike_command(chosen.ours, (*moderation, *shlex.split(chosen.options)))}
     if scenario.moderated:
         found["unmoderated"] = servers.turnpike_command(chosen.ours, ("--wake-up-moderation=0",))
     if chosen.base:

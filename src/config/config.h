@@ -66,6 +66,7 @@ struct Config {
   uint32_t relay_threads = 0;                // Workers; 0: one per core that this cgroup may use.
   uint32_t wake_up_moderation_us = 200;      // See wake_up_moderator.h; 0: off.
   uint32_t busy_poll_us = 0;                 // Of the listening UDP sockets; 0: off.
+  bool gather_peers = false;                 // See net/gathering.h.
 
   // TLS and DTLS. Certificates and keys belong together in the order in which they were given; with
   // none a self-signed certificate is made in memory.

@@ -185,6 +185,15 @@ constexpr Option kListeners[] = {
              "found empty (SO_BUSY_POLL): less delay for more CPU time. Needs CAP_NET_ADMIN and a "
              "card whose driver can; 0 is off.",
      .apply = set_number<&Config::busy_poll_us, 0, kMaxBusyPoll>},
+    {.name = "gather-peers",
+     .argument = Argument::flag,
+     .origin = Origin::ours,
+     .default_text = "off",
+     .help = "Datagrams from peers come to one socket of each worker instead of one of each "
+             "allocation (a BPF program, SK_LOOKUP): a little less CPU time where many peers send "
+             "at once. That socket's buffer is then shared by all. Needs CAP_BPF, CAP_NET_ADMIN "
+             "and CAP_NET_RAW at the start.",
+     .apply = set_flag<&Config::gather_peers>},
 };
 
 constexpr Option kRelay[] = {

@@ -16,7 +16,9 @@ namespace turnpike::net {
 struct RxDatagram {
   ByteView bytes;  // In the slab, until that is reset.
   Endpoint source;
-  Ip local_ip;      // What it was sent to; known exactly where packet_info is on.
+  // What it was sent to. Where the socket is bound to a wildcard the address is known with
+  // packet_info only, and what was gathered from others (gathering.h) with destination only.
+  Endpoint local;
   uint8_t ttl = 0;  // These two only where packet_marks is on.
   uint8_t tos = 0;
 };

@@ -65,6 +65,7 @@ const char* set_sending_options(int fd, IpFamily family, bool icmp_errors) {
 const char* set_v4_options(int fd, const UdpOptions& options) {
   const std::array list = {
       Option{options.packet_info, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO"},
+      Option{options.destination, IPPROTO_IP, IP_RECVORIGDSTADDR, 1, "IP_RECVORIGDSTADDR"},
       Option{options.packet_marks, IPPROTO_IP, IP_RECVTTL, 1, "IP_RECVTTL"},
       Option{options.packet_marks, IPPROTO_IP, IP_RECVTOS, 1, "IP_RECVTOS"},
   };
@@ -77,6 +78,7 @@ const char* set_v6_options(int fd, const UdpOptions& options, bool is_bound) {
   const std::array list = {
       Option{!is_bound, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"},
       Option{options.packet_info, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"},
+      Option{options.destination, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, 1, "IPV6_RECVORIGDSTADDR"},
       Option{options.packet_marks, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1, "IPV6_RECVHOPLIMIT"},
       Option{options.packet_marks, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "IPV6_RECVTCLASS"},
   };

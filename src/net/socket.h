@@ -33,6 +33,7 @@ struct UdpOptions {
   IpFamily family = IpFamily::v4;
   bool reuse_port = false;    // The listeners of all workers share one address.
   bool packet_info = false;   // Each datagram tells the local address it came to.
+  bool destination = false;   // ... and the port as well.
   bool packet_marks = false;  // Each datagram tells its TTL and TOS.
   bool gro = false;           // The kernel may join datagrams of one flow; ignored where it can't.
   bool icmp_errors = false;   // ICMP errors are kept for icmp_errors.h.

@@ -13,7 +13,9 @@ namespace {
 constexpr size_t kReceivesPerCall = ReadDepth::kDeep;
 
 struct alignas(cmsghdr) RxControl {
-  std::array<uint8_t, CMSG_SPACE(sizeof(in6_pktinfo)) + 4 * CMSG_SPACE(sizeof(int))> bytes;
+  std::array<uint8_t, CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(sockaddr_in6)) +
+                          4 * CMSG_SPACE(sizeof(int))>
+      bytes;
 };
 
 template <typename Value>
@@ -33,7 +35,7 @@ struct UdpReceiver::Arrays {
 };
 
 struct UdpReceiver::Ancillary {
-  Ip local_ip;
+  Endpoint local;
   size_t segment_size = 0;
   uint32_t kernel_drops = 0;
   uint8_t ttl = 0;
@@ -111,20 +113,26 @@ void UdpReceiver::collect_errors(const UdpSocket& socket) {
 }
 
 UdpReceiver::Ancillary UdpReceiver::parse_ancillary(UdpSocket& socket, size_t index) const {
-  Ancillary out{.local_ip = socket.local().ip};
+  Ancillary out{.local = socket.local()};
   msghdr& header = arrays_->messages[index].msg_hdr;
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
     if (c->cmsg_level == IPPROTO_IP) {
       if (c->cmsg_type == IP_PKTINFO) {
         // Not ipi_addr, which for a broadcast is an address that can't answer.
-        out.local_ip = Ip::v4(ntohl(read_value<in_pktinfo>(c).ipi_spec_dst.s_addr));
+        out.local.ip = Ip::v4(ntohl(read_value<in_pktinfo>(c).ipi_spec_dst.s_addr));
+      }
+      if (c->cmsg_type == IP_ORIGDSTADDR) {
+        out.local = from_sockaddr({.v4 = read_value<sockaddr_in>(c)});
       }
       if (c->cmsg_type == IP_TTL) out.ttl = static_cast<uint8_t>(read_value<int>(c));
       if (c->cmsg_type == IP_TOS) out.tos = read_value<uint8_t>(c);
     } else if (c->cmsg_level == IPPROTO_IPV6) {
       if (c->cmsg_type == IPV6_PKTINFO) {
         const auto info = read_value<in6_pktinfo>(c);
-        out.local_ip = Ip::from_v6(std::span<const uint8_t, 16>(info.ipi6_addr.s6_addr));
+        out.local.ip = Ip::from_v6(std::span<const uint8_t, 16>(info.ipi6_addr.s6_addr));
+      }
+      if (c->cmsg_type == IPV6_ORIGDSTADDR) {
+        out.local = from_sockaddr({.v6 = read_value<sockaddr_in6>(c)});
       }
       if (c->cmsg_type == IPV6_HOPLIMIT) out.ttl = static_cast<uint8_t>(read_value<int>(c));
       if (c->cmsg_type == IPV6_TCLASS) out.tos = static_cast<uint8_t>(read_value<int>(c));
@@ -149,7 +157,7 @@ void UdpReceiver::cut_message(UdpSocket& socket, size_t index) {
                        message.msg_len);
   RxDatagram datagram{.bytes = bytes,
                       .source = from_sockaddr(arrays_->sources[index]),
-                      .local_ip = ancillary.local_ip,
+                      .local = ancillary.local,
                       .ttl = ancillary.ttl,
                       .tos = ancillary.tos};
   const size_t segment = ancillary.segment_size == 0 ? bytes.size() : ancillary.segment_size;

@@ -51,6 +51,9 @@ RelaySockets::RelaySockets(const RelaySettings& settings,
       loop_(shared.loop),
       random_(shared.random),
       reservations_(shared.reservations),
+      gathering_(shared.gathering),
+      slots_(shared.slots),
+      gathered_(0, EndpointHash{random_.hash_key()}),
       on_readable_(std::move(on_readable)) {}
 
 Result<OpenedPorts, OpenError> RelaySockets::open(const turn::OpenRequest& request) {
@@ -211,6 +214,7 @@ std::optional<RelayLease> RelaySockets::adopt(RelaySocket relay) {
     entries_.erase(handle);
     return {};
   }
+  gather(local, id);
   return RelayLease(*this, id, local, external);
 }
 
@@ -242,6 +246,24 @@ const RelaySockets::Listener* RelaySockets::find_listener(RelayId id) {
   return entry == nullptr || !entry->listener.fd ? nullptr : &entry->listener;
 }
 
+// What the kernel does not gather, for want of room in its map, the socket receives itself. It is
+// watched in any case: what came before this, and what our own host says of a datagram that it
+// could not send, lies there.
+void RelaySockets::gather(const Endpoint& local, RelayId id) {
+  if (gathering_ == nullptr) return;
+  gathered_[local] = id;
+  static_cast<void>(gathering_->add(local, slots_[local.ip.is_v4() ? 0 : 1]));
+}
+
+void RelaySockets::stop_gathering(const Endpoint& local) {
+  if (gathering_ != nullptr && gathered_.erase(local) > 0) gathering_->remove(local);
+}
+
+RelayId RelaySockets::find_gathered(const Endpoint& local) const {
+  const auto found = gathered_.find(local);
+  return found == gathered_.end() ? RelayId() : found->second;
+}
+
 void RelaySockets::pause_listener(RelayId id) {
   Entry* entry = entries_.find({.index = id.index, .generation = id.generation});
   if (entry == nullptr || !entry->watch) return;
@@ -265,6 +287,7 @@ void RelaySockets::close(RelayId id) {
   if (entry == nullptr) return;
   const bool is_tcp = static_cast<bool>(entry->listener.fd);
   const Endpoint local = is_tcp ? entry->listener.local : entry->relay.socket.local();
+  if (!is_tcp) stop_gathering(local);
   entries_.erase(handle);
   picker_of(local.ip, is_tcp ? RelayTransport::tcp : RelayTransport::udp).freed(local.port);
 }
@@ -274,6 +297,7 @@ void RelaySockets::park(RelayLease lease, turn::ReservationToken token, Instant 
   Entry* entry = entries_.find(handle);
   if (entry == nullptr) return;
   RelaySocket relay = std::move(entry->relay);
+  stop_gathering(relay.socket.local());
   entry->watch.reset();
   entries_.erase(handle);
   reservations_.put(token, std::move(relay), deadline);

@@ -1,13 +1,17 @@
 // The relayed addresses of one worker, as real sockets.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
+#include "base/five_tuple.h"
 #include "base/random.h"
 #include "base/slab.h"
 #include "net/event_loop.h"
+#include "net/gathering.h"
 #include "net/socket.h"
 #include "relay/port_picker.h"
 #include "relay/relay_addresses.h"
@@ -32,6 +36,9 @@ class RelaySockets final : public turn::RelayPorts {
     net::EventLoop& loop;
     RandomSource& random;
     Reservations& reservations;
+    // Not nullptr: datagrams from peers come to the sockets of these two slots, IPv4 and IPv6.
+    const net::Gathering* gathering = nullptr;
+    std::array<uint32_t, 2> slots{};
   };
 
   // `on_readable` is called when datagrams, ICMP errors or, at a TCP address, connections wait at a
@@ -45,6 +52,9 @@ class RelaySockets final : public turn::RelayPorts {
 
   // nullptr: closed since, or TCP. The pointer stays good until that relayed address is closed.
   [[nodiscard]] net::UdpSocket* find(turn::RelayId id);
+  // The relayed address to which a gathered datagram had been sent; not valid: none of ours, any
+  // more.
+  [[nodiscard]] turn::RelayId find_gathered(const Endpoint& local) const;
   // The same for what listens at a TCP address.
   struct Listener {
     net::Fd fd;
@@ -83,6 +93,8 @@ class RelaySockets final : public turn::RelayPorts {
   static turn::OpenError worse(turn::OpenError so_far, AddressError next);
 
   void close(turn::RelayId id) override;
+  void gather(const Endpoint& local, turn::RelayId id);
+  void stop_gathering(const Endpoint& local);
   Result<Sockets, AddressError> bind_on(const Ip& ip, turn::PortNeed need);
   Result<net::UdpSocket, AddressError> make_socket(IpFamily family) const;
   Result<Listener, AddressError> listen_on(const Ip& ip);
@@ -97,6 +109,9 @@ class RelaySockets final : public turn::RelayPorts {
   net::EventLoop& loop_;
   RandomSource& random_;
   Reservations& reservations_;
+  const net::Gathering* gathering_;
+  const std::array<uint32_t, 2> slots_;
+  std::unordered_map<Endpoint, turn::RelayId, EndpointHash> gathered_;  // By their local address.
   const std::function<void(turn::RelayId)> on_readable_;
   std::vector<AddressPorts> pickers_;
   std::vector<Ip> candidates_;  // Kept for its memory.

@@ -43,6 +43,7 @@ constexpr OptionRow kOptionRows[] = {
     option_row<&Config::relay_threads>("relay-threads", Takes::restart),
     option_row<&Config::wake_up_moderation_us>("wake-up-moderation", Takes::restart),
     option_row<&Config::busy_poll_us>("busy-poll", Takes::restart),
+    option_row<&Config::gather_peers>("gather-peers", Takes::restart),
     option_row<&Config::cert_paths>("cert", Takes::effect),
     option_row<&Config::pkey_paths>("pkey", Takes::effect),
     option_row<&Config::pkey_password>("pkey-pwd", Takes::effect),

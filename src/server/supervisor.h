@@ -79,7 +79,7 @@ class Supervisor {
   Supervisor(config::Config config, Origin origin);
   Result<void, std::string> prepare();
   Result<Listeners, std::string> get_listeners(uint32_t workers);
-  void make_workers(Listeners listeners);
+  Result<void, std::string> make_workers(Listeners listeners);
   // nullptr: there is none.
   Result<std::unique_ptr<Alternates>, std::string> make_alternates(
       const std::vector<AlternateServer>& servers);
@@ -152,6 +152,7 @@ class Supervisor {
   turn::CapacityPool capacity_to_clients_;
   std::unique_ptr<UserTraffic> user_traffic_;  // nullptr: not asked for.
 
+  std::optional<net::Gathering> gathering_;  // Outlives the workers.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<ControlDesk> desk_;
   std::unique_ptr<auth::UserStore> user_store_;  // Until the auth service takes it.

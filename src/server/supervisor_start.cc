@@ -27,6 +27,11 @@ turn::KeyTicket to_ticket(uint64_t number) {
   return {static_cast<uint32_t>(number), static_cast<uint32_t>(number >> 32)};
 }
 
+std::string why_not_gathered(const net::SysError& error) {
+  return "gather-peers: " + error.to_string() +
+         " (it needs CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW and Linux 5.9)";
+}
+
 bool is_for_clients(const net::InheritedSocket& socket) {
   return socket.kind == net::InheritedKind::udp || socket.kind == net::InheritedKind::tcp_listener;
 }
@@ -93,7 +98,7 @@ Result<void, std::string> Supervisor::prepare() {
   warn_of_relay_ips(config_);
   if (config_.rfc5780) redirected_replies_.emplace(RandomSource().hash_key());
   connect_backs_.emplace(RandomSource().hash_key());
-  make_workers(std::move(*listeners));
+  if (auto made = make_workers(std::move(*listeners)); !made) return made;
   make_desk();
   if (config_.external_ip_auto) {
     // Until the address is known an Allocate would be told a wrong one.
@@ -117,7 +122,12 @@ Result<Listeners, std::string> Supervisor::get_listeners(uint32_t workers) {
   return unexpected(text);
 }
 
-void Supervisor::make_workers(Listeners listeners) {
+Result<void, std::string> Supervisor::make_workers(Listeners listeners) {
+  if (config_.gather_peers) {
+    auto gathering = net::Gathering::start();
+    if (!gathering) return unexpected(why_not_gathered(gathering.error()));
+    gathering_ = std::move(*gathering);
+  }
   const auto workers = static_cast<uint32_t>(listeners.of_worker.size());
   const auto settings = make_settings();
   const auth::NonceKey nonce_key = make_nonce_key(config_);
@@ -163,8 +173,14 @@ void Supervisor::make_workers(Listeners listeners) {
     setup.capacity_to_clients = &capacity_to_clients_;
     setup.user_traffic = user_traffic_.get();
     setup.links = links;
+    if (gathering_) {
+      auto gathered = gather_peers(*gathering_, i, config_);
+      if (!gathered) return unexpected(why_not_gathered(gathered.error()));
+      setup.gathered = std::move(*gathered);
+    }
     workers_.push_back(std::make_unique<Worker>(std::move(setup)));
   }
+  return {};
 }
 
 Result<std::unique_ptr<Alternates>, std::string> Supervisor::make_alternates(

@@ -37,9 +37,11 @@ Worker::Worker(WorkerSetup setup)
       io_(random_.hash_key()),
       batch_(random_.hash_key()),
       udp_listeners_(std::move(setup.udp_listeners)),
+      gathered_(std::move(setup.gathered)),
       tcp_listeners_(std::move(setup.tcp_listeners)),
       proxied_listeners_(std::move(setup.proxied_listeners)),
-      relays_(setup.relay_settings, std::move(setup.host), {loop_, random_, *setup.reservations},
+      relays_(setup.relay_settings, std::move(setup.host),
+              {loop_, random_, *setup.reservations, gathered_.gathering, gathered_.slots},
               [this](turn::RelayId relay) { on_relay_readable(relay); }),
       server_(std::move(setup.settings),
               {relays_, *setup.directory, *setup.quota, random_, index_, setup.error_replies,
@@ -68,6 +70,12 @@ Worker::Worker(WorkerSetup setup)
   }
   for (uint32_t i = 0; i < udp_listeners_.size(); ++i) {
     watches_.push_back(loop_.watch(udp_listeners_[i].fd(), [this, i] { on_listener_readable(i); }));
+  }
+  for (size_t i = 0; i < gathered_.sockets.size(); ++i) {
+    watches_.push_back(loop_.watch(gathered_.sockets[i].fd(), [this, i] { on_gathered(i); }));
+  }
+  for (size_t i = 0; i < gathered_.errors.size(); ++i) {
+    watches_.push_back(loop_.watch(gathered_.errors[i].fd(), [this, i] { on_gathered_error(i); }));
   }
   tcp_watches_.resize(tcp_listeners_.size());
   proxied_watches_.resize(proxied_listeners_.size());
@@ -146,7 +154,7 @@ const Now& Worker::now() {
 void Worker::on_listener_readable(uint32_t index) {
   net::UdpSocket& listener = udp_listeners_[index];
   for (const net::RxDatagram& datagram : io_.receive(listener, slab_)) {
-    const Endpoint local = {datagram.local_ip, listener.local().port};
+    const Endpoint& local = datagram.local;
     if (dtls_ && stun::classify_datagram(datagram.bytes) == stun::PacketKind::dtls) {
       dtls_->on_datagram(index, datagram.source, local, datagram.bytes);
     } else {
@@ -156,9 +164,7 @@ void Worker::on_listener_readable(uint32_t index) {
     }
     if (outbox_.nearly_full()) flush();
   }
-  if (!slab_.wants_reset()) return;
-  flush();
-  slab_.reset();
+  make_room();
 }
 
 void Worker::on_relay_readable(turn::RelayId relay) {
@@ -168,9 +174,35 @@ void Worker::on_relay_readable(turn::RelayId relay) {
     server_.on_peer_packet(now(), relay, datagram.source, datagram.bytes, outbox_);
     if (outbox_.nearly_full()) flush();
   }
+  make_room();
+}
+
+void Worker::on_gathered(size_t index) {
+  for (const net::RxDatagram& datagram : io_.receive(gathered_.sockets[index], slab_)) {
+    server_.on_peer_packet(now(), relays_.find_gathered(datagram.local), datagram.source,
+                           datagram.bytes, outbox_);
+    if (outbox_.nearly_full()) flush();
+  }
+  make_room();
+}
+
+void Worker::make_room() {
   if (!slab_.wants_reset()) return;
   flush();
   slab_.reset();
+}
+
+void Worker::on_gathered_error(size_t index) {
+  for (size_t i = 0; i < net::DatagramIo::kMaxMessages; ++i) {
+    const std::optional<net::QuotedError> error = gathered_.errors[index].receive();
+    if (!error) return;
+    const turn::RelayId relay = relays_.find_gathered(error->source);
+    // The ICMP errors of the whole host come here.
+    if (!relay.valid()) continue;
+    server_.on_peer_error(now(), relay, error->destination, {error->type, error->code, error->data},
+                          outbox_);
+    if (outbox_.nearly_full()) flush();
+  }
 }
 
 void Worker::flush() {

@@ -20,6 +20,7 @@
 #include "server/connect_backs.h"
 #include "server/dtls_clients.h"
 #include "server/forwarding.h"
+#include "server/gathered_peers.h"
 #include "server/proxied_streams.h"
 #include "server/refusal_log.h"
 #include "server/stream_clients.h"
@@ -50,6 +51,7 @@ struct WorkerSetup {
   auth::MobilityKey mobility_key{};  // The same for all workers.
   relay::RelaySettings relay_settings;
   std::shared_ptr<const net::HostAddresses> host;
+  GatheredPeers gathered;
   std::vector<net::UdpSocket> udp_listeners;   // Bound; datagram links are their indices.
   std::vector<net::Fd> tcp_listeners;          // Listening.
   std::vector<net::Fd> proxied_listeners;      // Listening; connections begin with a PROXY header.
@@ -117,6 +119,10 @@ class Worker {
   // The TCP listeners that are not watched: they pause when nothing can be accepted.
   void watch_tcp_listeners();
   void on_relay_readable(turn::RelayId relay);
+  void on_gathered(size_t index);
+  void on_gathered_error(size_t index);
+  // For what is received next, where little is left.
+  void make_room();
   void on_tick();
   void on_mail();
   void on_message(WorkerMessage& message);
@@ -159,6 +165,7 @@ class Worker {
   net::TxBatch batch_;
   turn::Outbox outbox_;
   std::vector<net::UdpSocket> udp_listeners_;
+  GatheredPeers gathered_;
   std::vector<net::Fd> tcp_listeners_;
   std::vector<net::Fd> proxied_listeners_;
   relay::RelaySockets relays_;

@@ -35,7 +35,7 @@ TEST_P(Receive, TellsSourceAndBoundAddress) {
   const auto received = io_.receive(in, slab_);
   ASSERT_EQ(received.size(), 1U);
   EXPECT_EQ(received[0].source, out.local());
-  EXPECT_EQ(received[0].local_ip, ip());
+  EXPECT_EQ(received[0].local.ip, ip());
 }
 
 TEST_P(Receive, WildcardSocketTellsTheAddressThatWasAsked) {
@@ -46,7 +46,7 @@ TEST_P(Receive, WildcardSocketTellsTheAddressThatWasAsked) {
   ASSERT_TRUE(testing::wait_readable(in));
   const auto received = io_.receive(in, slab_);
   ASSERT_EQ(received.size(), 1U);
-  EXPECT_EQ(received[0].local_ip, ip());
+  EXPECT_EQ(received[0].local.ip, ip());
 }
 
 TEST_P(Receive, JoinedDatagramsAreCutAgain) {
