@@ -86,10 +86,10 @@ class Assembler {
 
   // kResult is the value in the map for the key at that place of the stack, or null.
   void look_up(int map, int key_on_stack) {
-    put(BPF_LD | BPF_DW | BPF_IMM, kFirst, BPF_PSEUDO_MAP_FD, 0, map);
+    put(BPF_LD | BPF_DW, kFirst, BPF_PSEUDO_MAP_FD, 0, map);
     put(0, 0, 0, 0, 0);  // The upper half of that value.
     copy(kSecond, kStack);
-    put(BPF_ALU64 | BPF_ADD | BPF_K, kSecond, 0, 0, key_on_stack);
+    put(BPF_ALU64 | BPF_ADD, kSecond, 0, 0, key_on_stack);
     call(BPF_FUNC_map_lookup_elem);
   }
 

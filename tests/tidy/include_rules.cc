@@ -76,7 +76,7 @@ const std::vector<HeaderPlace>& header_places() {
       {"prometheus/", {"src/metrics/"}},
       {"nlohmann/", {"src/admin/", "src/cli/", "tests/"}},
       {"bpf/", {"src/relay/"}},
-      {"linux/bpf", {"src/relay/"}},
+      {"linux/bpf", {"src/net/"}},
       {"nftables/", {"src/nat/"}},
       {"gtest/", {"tests/"}},
       {"gmock/", {"tests/"}},
