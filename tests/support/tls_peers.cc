@@ -116,6 +116,11 @@ net::TlsCertificateFiles Identity::save(const TempDir& dir, const std::string& n
           .password = {}};
 }
 
+std::shared_ptr<const net::TlsContext> shared_context() {
+  static const auto context = net::TlsContext::make({}, nullptr).value();
+  return context;
+}
+
 ByteSpan plaintext_room() {
   static std::array<uint8_t, net::kTlsPlaintextMax> room;
   return room;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,9 @@ struct Identity {
   // Writes NAME.crt and NAME.key.
   net::TlsCertificateFiles save(const TempDir& dir, const std::string& name) const;
 };
+
+// Without certificates of anybody, and one for all tests.
+std::shared_ptr<const net::TlsContext> shared_context();
 
 // Gives the tests one plaintext room.
 ByteSpan plaintext_room();

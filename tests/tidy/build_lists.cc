@@ -7,8 +7,6 @@
 namespace turnpike::tidy {
 namespace {
 
-constexpr size_t kNone = std::string_view::npos;
-
 std::string without_comments(std::string_view cmake_text) {
   std::string text(cmake_text);
   for (size_t at = text.find('#'); at != kNone; at = text.find('#', at)) {

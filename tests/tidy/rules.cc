@@ -9,8 +9,6 @@
 namespace turnpike::tidy {
 namespace {
 
-constexpr size_t kNone = std::string_view::npos;
-
 struct ViewType {
   std::string_view name;
   std::string_view file;

@@ -8,6 +8,9 @@
 
 namespace turnpike::tidy {
 
+// Where a search found nothing.
+inline constexpr size_t kNone = std::string_view::npos;
+
 enum class Blank { comments, comments_and_literals };
 
 // The same text, of the same size and with the same line ends, with spaces for what is blanked.

@@ -12,7 +12,7 @@ namespace {
 using State = NonceMint::State;
 
 constexpr SecurityFeatures kBoth = {true, true};
-constexpr seconds kLifetime{600};
+constexpr seconds kNonceLifetime{600};
 const WallTime kIssued = WallTime(seconds(1'700'000'000));
 
 NonceKey key(uint8_t fill) {
@@ -30,13 +30,13 @@ State state_of(const NonceMint& mint, const Nonce& nonce, const Endpoint& from, 
 }
 
 TEST(Nonce, IsFreshForTheClientItWasIssuedTo) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
   EXPECT_EQ(state_of(mint, nonce, client(), kIssued), State::fresh);
 }
 
 TEST(Nonce, IsTextOfTheBase64AlphabetBehindTheCookie) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
   const std::string text(nonce.begin(), nonce.end());
   EXPECT_EQ(text.substr(0, 9), "obMatJos2");
@@ -47,7 +47,7 @@ TEST(Nonce, IsTextOfTheBase64AlphabetBehindTheCookie) {
 
 // RFC 8489 section 18.1: bit 0 is the leftmost one of the 24.
 TEST(Nonce, ShowsItsFeaturesInTheFourCharactersBehindTheCookie) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const auto shown = [&](SecurityFeatures features) {
     const Nonce nonce = mint.issue(features, client(), kIssued);
     return std::string(nonce.begin() + 9, nonce.begin() + 13);
@@ -59,7 +59,7 @@ TEST(Nonce, ShowsItsFeaturesInTheFourCharactersBehindTheCookie) {
 }
 
 TEST(Nonce, TellsItsFeaturesWhenChecked) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   for (const SecurityFeatures features :
        {SecurityFeatures{false, false}, {true, false}, {false, true}, {true, true}}) {
     const Nonce nonce = mint.issue(features, client(), kIssued);
@@ -68,19 +68,19 @@ TEST(Nonce, TellsItsFeaturesWhenChecked) {
 }
 
 TEST(Nonce, IsNotOursFromAnotherAddress) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
   EXPECT_EQ(state_of(mint, nonce, *Endpoint::parse("8.8.8.9:40000", 0), kIssued), State::not_ours);
 }
 
 TEST(Nonce, IsNotOursFromAnotherPort) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
   EXPECT_EQ(state_of(mint, nonce, *Endpoint::parse("8.8.8.8:40001", 0), kIssued), State::not_ours);
 }
 
 TEST(Nonce, IsNotOursWithAnyByteChanged) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
   for (size_t i = 0; i < nonce.size(); ++i) {
     for (unsigned bit = 0; bit < 8; ++bit) {
@@ -93,7 +93,7 @@ TEST(Nonce, IsNotOursWithAnyByteChanged) {
 }
 
 TEST(Nonce, IsNotOursInAnyOtherLength) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
   for (size_t size = 0; size < nonce.size(); ++size) {
     EXPECT_EQ(mint.check(ByteView(nonce).first(size), client(), kIssued).state, State::not_ours);
@@ -104,10 +104,10 @@ TEST(Nonce, IsNotOursInAnyOtherLength) {
 }
 
 TEST(Nonce, GoesStaleOneSecondAfterItsLifetime) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
-  EXPECT_EQ(state_of(mint, nonce, client(), kIssued + kLifetime), State::fresh);
-  EXPECT_EQ(state_of(mint, nonce, client(), kIssued + kLifetime + seconds(1)), State::stale);
+  EXPECT_EQ(state_of(mint, nonce, client(), kIssued + kNonceLifetime), State::fresh);
+  EXPECT_EQ(state_of(mint, nonce, client(), kIssued + kNonceLifetime + seconds(1)), State::stale);
 }
 
 TEST(Nonce, NeverGoesStaleWithLifetimeZero) {
@@ -117,25 +117,25 @@ TEST(Nonce, NeverGoesStaleWithLifetimeZero) {
 }
 
 TEST(Nonce, OfAServerWhoseClockIsAMinuteAheadIsFresh) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   const Nonce nonce = mint.issue(kBoth, client(), kIssued);
   EXPECT_EQ(state_of(mint, nonce, client(), kIssued - seconds(60)), State::fresh);
   EXPECT_EQ(state_of(mint, nonce, client(), kIssued - seconds(61)), State::stale);
 }
 
 TEST(Nonce, OfAnotherServerWithTheSameKeyIsFresh) {
-  const Nonce nonce = NonceMint(key(7), kLifetime).issue(kBoth, client(), kIssued);
-  EXPECT_EQ(state_of(NonceMint(key(7), kLifetime), nonce, client(), kIssued), State::fresh);
+  const Nonce nonce = NonceMint(key(7), kNonceLifetime).issue(kBoth, client(), kIssued);
+  EXPECT_EQ(state_of(NonceMint(key(7), kNonceLifetime), nonce, client(), kIssued), State::fresh);
 }
 
 TEST(Nonce, OfAnotherServerWithAnotherKeyIsNotOurs) {
-  const Nonce nonce = NonceMint(key(7), kLifetime).issue(kBoth, client(), kIssued);
-  EXPECT_EQ(state_of(NonceMint(key(8), kLifetime), nonce, client(), kIssued), State::not_ours);
+  const Nonce nonce = NonceMint(key(7), kNonceLifetime).issue(kBoth, client(), kIssued);
+  EXPECT_EQ(state_of(NonceMint(key(8), kNonceLifetime), nonce, client(), kIssued), State::not_ours);
 }
 
 // RFC 8489 section 9.2.4: two clients never get the same one.
 TEST(Nonce, DiffersFromClientToClientInTheSameSecond) {
-  const NonceMint mint(key(1), kLifetime);
+  const NonceMint mint(key(1), kNonceLifetime);
   EXPECT_NE(mint.issue(kBoth, client(), kIssued),
             mint.issue(kBoth, *Endpoint::parse("8.8.8.8:40001", 0), kIssued));
 }

@@ -7,7 +7,7 @@
 namespace turnpike {
 namespace {
 
-Ip ip(std::string_view text) {
+Ip address(std::string_view text) {
   return Ip::parse(text).value();
 }
 IpRange range(std::string_view text) {
@@ -40,7 +40,7 @@ TEST(IpRange, ParsesEachForm) {
        }) {
     const auto parsed = IpRange::parse(c.text);
     ASSERT_TRUE(parsed.has_value()) << c.text;
-    EXPECT_EQ(*parsed, (IpRange{ip(c.first), ip(c.last)})) << c.text;
+    EXPECT_EQ(*parsed, (IpRange{address(c.first), address(c.last)})) << c.text;
   }
 }
 
@@ -72,15 +72,15 @@ TEST(IpRange, RefusesWhatIsNoRange) {
 TEST(IpRange, ComparesV6AsNumbersNotByteByByte) {
   // Each byte of the second address lies outside its own byte's bounds.
   const IpRange wide = range("2001:db8::ff:0-2001:db8::100:1");
-  EXPECT_TRUE(wide.contains(ip("2001:db8::ff:ffff")));
-  EXPECT_TRUE(wide.contains(ip("2001:db8::100:0")));
-  EXPECT_FALSE(wide.contains(ip("2001:db8::100:2")));
-  EXPECT_FALSE(wide.contains(ip("2001:db8::fe:ffff")));
+  EXPECT_TRUE(wide.contains(address("2001:db8::ff:ffff")));
+  EXPECT_TRUE(wide.contains(address("2001:db8::100:0")));
+  EXPECT_FALSE(wide.contains(address("2001:db8::100:2")));
+  EXPECT_FALSE(wide.contains(address("2001:db8::fe:ffff")));
   const IpRange four = range("10.0.0.200-10.0.1.5");
-  EXPECT_TRUE(four.contains(ip("10.0.0.255")));
-  EXPECT_TRUE(four.contains(ip("10.0.1.0")));
-  EXPECT_FALSE(four.contains(ip("10.0.1.6")));
-  EXPECT_FALSE(four.contains(ip("10.0.0.199")));
+  EXPECT_TRUE(four.contains(address("10.0.0.255")));
+  EXPECT_TRUE(four.contains(address("10.0.1.0")));
+  EXPECT_FALSE(four.contains(address("10.0.1.6")));
+  EXPECT_FALSE(four.contains(address("10.0.0.199")));
 }
 
 TEST(IpRange, HoldsBothItsEndsAndNoMore) {
@@ -88,21 +88,21 @@ TEST(IpRange, HoldsBothItsEndsAndNoMore) {
     EXPECT_TRUE(range(text).contains(range(text).first)) << text;
     EXPECT_TRUE(range(text).contains(range(text).last)) << text;
   }
-  EXPECT_FALSE(range("10.0.0.0/8").contains(ip("9.255.255.255")));
-  EXPECT_FALSE(range("10.0.0.0/8").contains(ip("11.0.0.0")));
+  EXPECT_FALSE(range("10.0.0.0/8").contains(address("9.255.255.255")));
+  EXPECT_FALSE(range("10.0.0.0/8").contains(address("11.0.0.0")));
 }
 
 TEST(IpRange, OfV6NeverHoldsAV4Address) {
-  EXPECT_FALSE(range("::/0").contains(ip("192.0.2.1")));
-  EXPECT_FALSE(range("::/80").contains(ip("255.255.255.255")));
-  EXPECT_FALSE(range("::-ffff::").contains(ip("0.0.0.0")));
-  EXPECT_TRUE(range("::/0").contains(ip("2001:db8::1")));
-  EXPECT_TRUE(range("::/80").contains(ip("::10.0.0.1")));
+  EXPECT_FALSE(range("::/0").contains(address("192.0.2.1")));
+  EXPECT_FALSE(range("::/80").contains(address("255.255.255.255")));
+  EXPECT_FALSE(range("::-ffff::").contains(address("0.0.0.0")));
+  EXPECT_TRUE(range("::/0").contains(address("2001:db8::1")));
+  EXPECT_TRUE(range("::/80").contains(address("::10.0.0.1")));
 }
 
 TEST(IpRange, OfV4HoldsTheMappedForm) {
-  EXPECT_TRUE(range("10.0.0.0/8").contains(ip("::ffff:10.1.2.3")));
-  EXPECT_FALSE(range("0.0.0.0/0").contains(ip("::10.1.2.3")));
+  EXPECT_TRUE(range("10.0.0.0/8").contains(address("::ffff:10.1.2.3")));
+  EXPECT_FALSE(range("0.0.0.0/0").contains(address("::10.1.2.3")));
 }
 
 TEST(IpRange, PrintsOneAddressOrBothEnds) {
@@ -125,7 +125,7 @@ TEST(IpRangeTable, NarrowestWinsInAnyOrder) {
   table.add(range("10.1.2.3"), 32);
   table.add(range("10.1.0.0/16"), 16);
   const auto value = [&](std::string_view text) {
-    const auto* entry = table.find(ip(text));
+    const auto* entry = table.find(address(text));
     return entry != nullptr ? entry->value : -1;
   };
   EXPECT_EQ(value("10.1.2.3"), 32);
@@ -139,7 +139,7 @@ TEST(IpRangeTable, OfEqualOnesTheLastWins) {
   EXPECT_TRUE(table.empty());
   table.add(range("10.0.0.0/8"), 1);
   table.add(range("10.0.0.0-10.255.255.255"), 2);
-  EXPECT_EQ(table.find(ip("10.1.1.1"))->value, 2);
+  EXPECT_EQ(table.find(address("10.1.1.1"))->value, 2);
   EXPECT_EQ(table.entries().size(), 2U);
 }
 

@@ -11,10 +11,10 @@
 namespace turnpike {
 namespace {
 
-constexpr Instant kStart = Instant{} + seconds(10'000);
+constexpr Instant kWheelStart = Instant{} + seconds(10'000);
 
 Instant at(double second) {
-  return kStart + Duration(static_cast<int64_t>(second * 1e9));
+  return kWheelStart + Duration(static_cast<int64_t>(second * 1e9));
 }
 
 // Counts how often the wheel handed the node out up to `now`.
@@ -26,7 +26,7 @@ int popped(TimerWheel& wheel, Instant now) {
 
 TEST(TimerWheel, ComesUpAtOrWithinASecondAfterTheDeadline) {
   for (const double deadline : {0.0, 0.001, 0.5, 0.999, 1.0, 1.5, 59.0, 600.25, 4000.0}) {
-    TimerWheel wheel(kStart);
+    TimerWheel wheel(kWheelStart);
     TimerNode node;
     wheel.schedule(node, at(deadline));
     EXPECT_EQ(popped(wheel, at(deadline) - Duration(1)), 0) << deadline;
@@ -36,7 +36,7 @@ TEST(TimerWheel, ComesUpAtOrWithinASecondAfterTheDeadline) {
 }
 
 TEST(TimerWheel, ADeadlineInThePastComesUpAtTheNextTick) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   TimerNode node;
   wheel.schedule(node, Instant{});
   EXPECT_EQ(popped(wheel, at(0.9)), 0);
@@ -44,14 +44,14 @@ TEST(TimerWheel, ADeadlineInThePastComesUpAtTheNextTick) {
 }
 
 TEST(TimerWheel, BeyondTheHorizonComesUpThereAndCanBeFiledAgain) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   TimerNode node;
-  const Instant deadline = kStart + std::chrono::hours(24);
+  const Instant deadline = kWheelStart + std::chrono::hours(24);
   int early = 0;
   int due = 0;
   wheel.schedule(node, deadline);
   for (int64_t second = 1; second <= 24 * 3600 + 1; ++second) {
-    const Instant now = kStart + seconds(second);
+    const Instant now = kWheelStart + seconds(second);
     wheel.advance(now, [&](TimerNode& popped_node) {
       if (now < deadline) {
         ++early;
@@ -66,26 +66,26 @@ TEST(TimerWheel, BeyondTheHorizonComesUpThereAndCanBeFiledAgain) {
 }
 
 TEST(TimerWheel, DeadlineOfMaximumIsNoOverflow) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   TimerNode node;
   wheel.schedule(node, Instant::max());
-  EXPECT_EQ(popped(wheel, kStart + seconds(TimerWheel::kSlots - 2)), 0);
-  EXPECT_EQ(popped(wheel, kStart + seconds(TimerWheel::kSlots - 1)), 1);
+  EXPECT_EQ(popped(wheel, kWheelStart + seconds(TimerWheel::kSlots - 2)), 0);
+  EXPECT_EQ(popped(wheel, kWheelStart + seconds(TimerWheel::kSlots - 1)), 1);
 }
 
 TEST(TimerWheel, AfterALongPauseEveryNodeComesUpOnce) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   std::vector<std::unique_ptr<TimerNode>> nodes;
   for (int i = 0; i < 5000; ++i) {
     nodes.push_back(std::make_unique<TimerNode>());
-    wheel.schedule(*nodes.back(), kStart + seconds(i));
+    wheel.schedule(*nodes.back(), kWheelStart + seconds(i));
   }
-  EXPECT_EQ(popped(wheel, kStart + std::chrono::hours(1000)), 5000);
+  EXPECT_EQ(popped(wheel, kWheelStart + std::chrono::hours(1000)), 5000);
 }
 
 TEST(TimerWheel, WorksOnAfterALongPause) {
-  TimerWheel wheel(kStart);
-  const Instant later = kStart + std::chrono::hours(1000);
+  TimerWheel wheel(kWheelStart);
+  const Instant later = kWheelStart + std::chrono::hours(1000);
   EXPECT_EQ(popped(wheel, later), 0);
   TimerNode node;
   wheel.schedule(node, later + seconds(10));
@@ -94,15 +94,15 @@ TEST(TimerWheel, WorksOnAfterALongPause) {
 }
 
 TEST(TimerWheel, TimeThatGoesBackDoesNothing) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   TimerNode node;
   wheel.schedule(node, at(5));
-  EXPECT_EQ(popped(wheel, kStart - seconds(100)), 0);
+  EXPECT_EQ(popped(wheel, kWheelStart - seconds(100)), 0);
   EXPECT_EQ(popped(wheel, at(6)), 1);
 }
 
 TEST(TimerWheel, SchedulingAgainMovesTheNode) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   TimerNode node;
   wheel.schedule(node, at(5));
   wheel.schedule(node, at(100));
@@ -111,7 +111,7 @@ TEST(TimerWheel, SchedulingAgainMovesTheNode) {
 }
 
 TEST(TimerWheel, UnlinkedNodeNeverComesUp) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   TimerNode node;
   wheel.schedule(node, at(5));
   EXPECT_TRUE(node.linked());
@@ -122,7 +122,7 @@ TEST(TimerWheel, UnlinkedNodeNeverComesUp) {
 }
 
 TEST(TimerWheel, NodeLeavesWhenItIsDestroyed) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   {
     TimerNode node;
     wheel.schedule(node, at(5));
@@ -133,14 +133,14 @@ TEST(TimerWheel, NodeLeavesWhenItIsDestroyed) {
 TEST(TimerWheel, NodesOutliveTheWheel) {
   TimerNode node;
   {
-    TimerWheel wheel(kStart);
+    TimerWheel wheel(kWheelStart);
     wheel.schedule(node, at(5));
   }
   EXPECT_FALSE(node.linked());
 }
 
 TEST(TimerWheel, DueMayDestroyTheNodeAndItsNeighbours) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   std::vector<std::unique_ptr<TimerNode>> nodes;
   for (int i = 0; i < 10; ++i) {
     nodes.push_back(std::make_unique<TimerNode>());
@@ -155,7 +155,7 @@ TEST(TimerWheel, DueMayDestroyTheNodeAndItsNeighbours) {
 }
 
 TEST(TimerWheel, DueMayFileTheNodeForNowWithoutLoopingForEver) {
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   TimerNode node;
   wheel.schedule(node, at(0));
   int count = 0;
@@ -176,9 +176,9 @@ struct Owner {
 
 TEST(TimerWheel, AgreesWithAModelOverRandomOperations) {
   RandomSource random(5);
-  TimerWheel wheel(kStart);
+  TimerWheel wheel(kWheelStart);
   std::vector<Owner> owners(300);
-  Instant now = kStart;
+  Instant now = kWheelStart;
   for (int step = 0; step < 40'000; ++step) {
     Owner& owner = owners[random.below(owners.size())];
     const auto ahead = Duration(static_cast<int64_t>(random.below(9000) * 1'000'000'007));

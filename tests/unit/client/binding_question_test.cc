@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/messages.h"
+#include "unit/client/conversation.h"
 
 namespace turnpike::client {
 namespace {
@@ -11,8 +12,6 @@ using stun::AttributeType;
 using stun::Class;
 using stun::Method;
 using testing::Bytes;
-
-const Endpoint kMapped{Ip::v4(0xc6336401), 40000};
 
 struct Asked {
   RandomSource random{3};

@@ -12,10 +12,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-const Ip kHost = Ip::v4(0x7f000001);
-const Ip kServer = Ip::v4(0x7f000002);
-const Ip kOther = Ip::v4(0x7f000003);
-
 class NatProbeTest : public ::testing::Test {
  protected:
   NatProbeTest() {

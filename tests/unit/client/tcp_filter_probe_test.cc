@@ -15,9 +15,6 @@ using stun::Class;
 using stun::ErrorCode;
 using Servers = std::vector<Endpoint>;
 
-const Ip kHost = Ip::v4(0x7f000001);
-const Ip kServer = Ip::v4(0x7f000002);
-const Ip kOther = Ip::v4(0x7f000003);
 const Ip kStranger = Ip::v4(0x7f000004);
 
 // Where nothing comes, that is known soon; what comes is there before.

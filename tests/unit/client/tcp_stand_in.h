@@ -21,6 +21,10 @@
 
 namespace turnpike::client {
 
+inline const Ip kHost = Ip::v4(0x7f000001);
+inline const Ip kServer = Ip::v4(0x7f000002);
+inline const Ip kOther = Ip::v4(0x7f000003);
+
 class TcpStandIn {
  public:
   TcpStandIn(net::EventLoop& loop, const Ip& ip)

@@ -16,14 +16,10 @@ namespace {
 using testing::ClientFlights;
 using testing::DtlsClient;
 using testing::plaintext_room;
+using testing::shared_context;
 
 using Bytes = std::vector<uint8_t>;
 using Datagrams = std::vector<Bytes>;
-
-std::shared_ptr<const TlsContext> shared_context() {
-  static const auto context = TlsContext::make({}, nullptr).value();
-  return context;
-}
 
 Datagrams take(DatagramList& list) {
   Datagrams taken;

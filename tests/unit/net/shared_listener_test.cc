@@ -12,7 +12,7 @@
 namespace turnpike::net {
 namespace {
 
-const Ip kLoopback = Ip::v4(0x7f000001);
+const Ip kShared = Ip::v4(0x7f000001);
 const Ip kOther = Ip::v4(0x7f000002);
 
 bool allows_sharing(const Fd& fd) {
@@ -22,15 +22,15 @@ bool allows_sharing(const Fd& fd) {
 }
 
 struct Listener {
-  Fd fd = std::move(*listen_tcp({kLoopback, 0}, ReusePort::no));
+  Fd fd = std::move(*listen_tcp({kShared, 0}, ReusePort::no));
   Endpoint local = local_endpoint(fd);
 };
 
 TEST(TcpProbe, SeesAListenerInTheWay) {
   const Listener listener;
   EXPECT_EQ(tcp_port_error(listener.local), EADDRINUSE);
-  EXPECT_EQ(tcp_port_error({kLoopback, 0}), 0);
-  EXPECT_FALSE(connect_shared(listener.local, {kLoopback, 1}));
+  EXPECT_EQ(tcp_port_error({kShared, 0}), 0);
+  EXPECT_FALSE(connect_shared(listener.local, {kShared, 1}));
 }
 
 TEST(SharedListener, ConnectsFromThePortAndGivesTheConsentBack) {
@@ -80,7 +80,7 @@ TEST(SharedListener, IsRefusedWhereAListenerStaysInTheWay) {
 }
 
 TEST(SharedListener, FindsNothingWhereNobodyListens) {
-  EXPECT_FALSE(SharedListener::open({kLoopback, 1}));
+  EXPECT_FALSE(SharedListener::open({kShared, 1}));
 }
 
 }  // namespace

@@ -11,14 +11,10 @@ namespace turnpike::net {
 namespace {
 
 using testing::plaintext_room;
+using testing::shared_context;
 using testing::TlsClient;
 
 using Bytes = std::vector<uint8_t>;
-
-std::shared_ptr<const TlsContext> shared_context() {
-  static const auto context = TlsContext::make({}, nullptr).value();
-  return context;
-}
 
 // Feeds bytes that must not make plaintext; returns what the server sends.
 Bytes feed(TlsChannel& server, ByteView ciphertext) {

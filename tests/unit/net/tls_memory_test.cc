@@ -20,6 +20,7 @@ namespace {
 
 using testing::DtlsClient;
 using testing::plaintext_room;
+using testing::shared_context;
 using testing::TlsClient;
 
 using Bytes = std::vector<uint8_t>;
@@ -62,11 +63,6 @@ size_t each_since(ptrdiff_t before, size_t count) {
   const ptrdiff_t grown = heap_bytes() - before;
   EXPECT_GT(grown, 0) << "nothing is counted";
   return static_cast<size_t>(grown) / count;
-}
-
-std::shared_ptr<const TlsContext> shared_context() {
-  static const auto context = TlsContext::make({}, nullptr).value();
-  return context;
 }
 
 Bytes bytes_of(ByteView view) {

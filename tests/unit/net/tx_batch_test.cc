@@ -14,7 +14,7 @@ namespace turnpike::net {
 namespace {
 
 const Endpoint kPeer{.ip = Ip::v4(0x7f000001), .port = 1000};
-const Endpoint kOther{.ip = Ip::v4(0x7f000001), .port = 1001};
+const Endpoint kOtherPeer{.ip = Ip::v4(0x7f000001), .port = 1001};
 
 class TxBatchTest : public ::testing::Test {
  protected:
@@ -56,7 +56,7 @@ TEST_F(TxBatchTest, JoinsEqualSizes) {
 TEST_F(TxBatchTest, JoinsAcrossOtherFlows) {
   for (int i = 0; i < 5; ++i) {
     add(100, kPeer);
-    add(100, kOther);
+    add(100, kOtherPeer);
   }
   EXPECT_EQ(lengths(), (Lengths{5, 5}));
 }
@@ -143,7 +143,7 @@ TEST_F(TxBatchTest, SocketKnownToAnotherBatchHasOneQueueHere) {
   TxBatch other(HashKey{.k0 = 5, .k1 = 6});
   other.add({.socket = &socket_, .destination = kPeer});
   other.add({.socket = &socket2_, .destination = kPeer});
-  other.add({.socket = &socket_, .destination = kOther});
+  other.add({.socket = &socket_, .destination = kOtherPeer});
   EXPECT_EQ(other.queues().size(), 2U);
 }
 

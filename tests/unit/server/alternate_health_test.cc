@@ -5,7 +5,7 @@
 namespace turnpike::server {
 namespace {
 
-using Result = AlternateHealth::Result;
+using Answer = AlternateHealth::Result;
 
 Endpoint address(int number) {
   return {Ip::v4(0xcb007100U + static_cast<uint32_t>(number)), 3478};
@@ -23,7 +23,7 @@ class AlternateHealthTest : public ::testing::Test {
       const Transport about = health.question(question).transport;
       const bool answers =
           std::find(transports.begin(), transports.end(), about) != transports.end();
-      health.on_result(question, answers ? Result::answered : Result::silent, now_, random_);
+      health.on_result(question, answers ? Answer::answered : Answer::silent, now_, random_);
     }
     return due.size();
   }
@@ -79,16 +79,16 @@ TEST_F(AlternateHealthTest, DropsAndTakesBackAsTheAnswersSay) {
 
 TEST_F(AlternateHealthTest, TellsNewsAndNothingElse) {
   AlternateHealth health({{address(1), {Transport::udp}}});
-  const auto result = [&](Result what) {
+  const auto result = [&](Answer what) {
     now_ += seconds(5);
     const auto due = health.take_due(now_);
     return health.on_result(due.at(0), what, now_, random_);
   };
-  EXPECT_TRUE(result(Result::silent)) << "the first one is news";
-  EXPECT_FALSE(result(Result::silent));
-  EXPECT_TRUE(result(Result::answered));
-  EXPECT_FALSE(result(Result::answered));
-  EXPECT_TRUE(result(Result::silent));
+  EXPECT_TRUE(result(Answer::silent)) << "the first one is news";
+  EXPECT_FALSE(result(Answer::silent));
+  EXPECT_TRUE(result(Answer::answered));
+  EXPECT_FALSE(result(Answer::answered));
+  EXPECT_TRUE(result(Answer::silent));
 }
 
 TEST_F(AlternateHealthTest, AsksAgainAfterAPeriodThatVaries) {
@@ -100,7 +100,7 @@ TEST_F(AlternateHealthTest, AsksAgainAfterAPeriodThatVaries) {
     const Instant asked = now_;
     while (health.take_due(now_).empty()) now_ += milliseconds(10);
     // What take_due() gave out is to be reported.
-    health.on_result(0, Result::answered, now_, random_);
+    health.on_result(0, Answer::answered, now_, random_);
     shortest = std::min(shortest, now_ - asked);
     longest = std::max(longest, now_ - asked);
     now_ += seconds(10);

@@ -17,7 +17,7 @@ using testing::Bytes;
 // What begins no frame.
 const Bytes kRaw = {0x90, 'r', 'a', 'w'};
 
-const Endpoint kServer = testing::endpoint("127.0.0.1:3478");
+const Endpoint kListener = testing::endpoint("127.0.0.1:3478");
 
 // The two ends of a connection.
 std::pair<net::Fd, net::Fd> stream_pair() {
@@ -332,7 +332,7 @@ TEST_F(TwoPerSource, CountsThoseOfAnotherWorkerToo) {
   StreamClients neighbour(loop_, turn(), others, {.per_source = 2}, nullptr, sources);
   const auto open_there = [&] {
     auto [near, far] = stream_pair();
-    neighbour.open({std::move(near), testing::endpoint("127.0.0.1:9"), kServer});
+    neighbour.open({std::move(near), testing::endpoint("127.0.0.1:9"), kListener});
     return std::move(far);
   };
   const net::Fd first = connect();
@@ -380,7 +380,7 @@ struct FewDescriptors : StreamClientsTest {
   // A connection that comes from there, as far as the server knows.
   net::Fd open_from(std::string_view client) {
     auto [near, far] = stream_pair();
-    clients_.open({std::move(near), testing::endpoint(client), kServer});
+    clients_.open({std::move(near), testing::endpoint(client), kListener});
     return std::move(far);
   }
 
@@ -429,7 +429,7 @@ TEST_F(FewDescriptors, AreTakenByThoseWhoComeInTheShortageAndNotByThoseWhoStayed
   auto [near, far] = stream_pair();
   shortage_.give_back();
   ASSERT_TRUE(net::is_scarce(near));
-  clients_.open({std::move(near), testing::endpoint("192.0.2.1:9"), kServer});
+  clients_.open({std::move(near), testing::endpoint("192.0.2.1:9"), kListener});
   EXPECT_EQ(counters.refused_scarce.get(), 0U);
   EXPECT_EQ(clients_.size(), 1U);
 }

@@ -3,6 +3,7 @@
 
 #include "auth/time_limited.h"
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -15,8 +16,6 @@ using stun::Method;
 using testing::CoreClient;
 using testing::CoreDriver;
 using testing::Received;
-
-constexpr std::string_view kHome = "8.8.8.8:40000";
 
 // The code of the answer to an Allocate with these attributes; 0: success.
 uint16_t code_of(const testing::AddAttributes& add) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -10,8 +11,6 @@ namespace {
 using testing::endpoint;
 using testing::FakeAddress;
 using testing::ip;
-
-const Instant kStart = Instant(seconds(1000));
 
 class AllocationTableTest : public ::testing::Test {
  protected:

@@ -5,6 +5,7 @@
 
 #include "auth/time_limited.h"
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -14,7 +15,6 @@ using stun::Method;
 using testing::CoreClient;
 using testing::CoreDriver;
 
-constexpr std::string_view kHome = "8.8.8.8:40000";
 const std::string kName = "1700000100:dave";  // Good for 100 seconds of the tests' time.
 
 class SharedSecretGateTest : public ::testing::Test {

@@ -3,14 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "auth/time_limited.h"
+#include "unit/turn/everyday.h"
 #include "unit/turn/tcp_client.h"
 
 namespace turnpike::turn {
 namespace {
 
 using testing::Bytes;
-
-const Instant kStart = Instant(seconds(1000));
 
 TEST(RateBurst, IsAFifthOfASecondButAlwaysOneDatagram) {
   EXPECT_EQ(rate_burst(1'000'000), 200'000U);

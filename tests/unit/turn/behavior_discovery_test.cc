@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -16,8 +17,6 @@ using testing::CoreClient;
 using testing::CoreDriver;
 using testing::endpoint;
 using testing::Received;
-
-constexpr std::string_view kHome = "8.8.8.8:40000";
 
 // 192.0.2.1 and .2 by 3478 and 3479, in the order of the corners; link 10 and following.
 BehaviorDiscovery square_of(std::string_view first_ip, std::string_view second_ip) {

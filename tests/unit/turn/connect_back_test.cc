@@ -5,6 +5,7 @@
 
 #include "support/core_driver.h"
 #include "turn/limits.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -17,8 +18,6 @@ using testing::CoreClient;
 using testing::CoreDriver;
 using testing::endpoint;
 using testing::Received;
-
-constexpr std::string_view kHome = "8.8.8.8:40000";
 
 class ConnectBackTest : public ::testing::Test {
  protected:

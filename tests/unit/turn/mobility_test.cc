@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -16,8 +17,6 @@ using testing::CoreClient;
 using testing::CoreDriver;
 using testing::endpoint;
 using testing::Received;
-
-constexpr std::string_view kPeer = "9.9.9.9:7000";
 
 Bytes ticket_of(const Received& answer) {
   const auto value = answer.view().find(AttributeType::mobility_ticket);

@@ -6,6 +6,7 @@
 
 #include "support/core_driver.h"
 #include "turn/mobility.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -20,8 +21,6 @@ using testing::endpoint;
 using testing::FakeAddress;
 using testing::ip;
 using testing::Received;
-
-constexpr std::string_view kPeer = "9.9.9.9:7000";
 
 // Three workers with the mail between them.
 class Workers : public ::testing::Test {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -10,7 +11,6 @@ namespace {
 using testing::endpoint;
 using testing::ip;
 
-const Instant kStart = Instant(seconds(1000));
 const Instant kLater = kStart + seconds(300);
 
 TEST(Permissions, FindOnlyWhatIsInstalledAndAlive) {

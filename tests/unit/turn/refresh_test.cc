@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -13,8 +14,6 @@ using stun::Method;
 using testing::CoreClient;
 using testing::CoreDriver;
 using testing::Received;
-
-constexpr std::string_view kHome = "8.8.8.8:40000";
 
 TEST(Refresh, NeedsAnAllocation) {
   CoreDriver core;

@@ -3,6 +3,7 @@
 
 #include "stun/channel_data.h"
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -16,7 +17,6 @@ using testing::CoreClient;
 using testing::CoreDriver;
 using testing::endpoint;
 
-constexpr std::string_view kPeer = "9.9.9.9:1000";
 constexpr std::string_view kPeer6 = "[2607:f8b0::1]:1000";
 
 class RelayPathTest : public ::testing::Test {

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
 
 using testing::ip;
 
-const Instant kStart = Instant(seconds(1000));
 constexpr ReplyLimit kLimit = {200, 2000};
 
 int allowed(ReplyLimiter& limiter, const Ip& source, int tries, Instant now) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -15,8 +16,6 @@ using testing::Bytes;
 using testing::CoreClient;
 using testing::CoreDriver;
 using testing::Received;
-
-constexpr std::string_view kHome = "8.8.8.8:40000";
 
 Bytes bare_allocate() {
   return testing::make_request(Method::allocate, [](auto& b) { b.add_requested_transport(17); });

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -14,8 +15,6 @@ using testing::Bytes;
 using testing::CoreClient;
 using testing::CoreDriver;
 using testing::endpoint;
-
-constexpr std::string_view kPeer = "9.9.9.9:1000";
 
 class SendTest : public ::testing::Test {
  protected:

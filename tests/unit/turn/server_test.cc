@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 namespace {
@@ -15,8 +16,6 @@ using testing::Bytes;
 using testing::CoreClient;
 using testing::CoreDriver;
 using testing::endpoint;
-
-constexpr std::string_view kHome = "8.8.8.8:40000";
 
 TEST(Server, NeverAnswersWhatIsNotARequest) {
   CoreDriver core;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
+#include "unit/turn/everyday.h"
 
 namespace turnpike::turn {
 
@@ -15,7 +16,6 @@ using PeerConnect = Server::PeerConnect;
 
 constexpr std::string_view kControl = "8.8.8.8:40000";
 constexpr std::string_view kData = "8.8.8.8:40001";
-constexpr std::string_view kPeer = "9.9.9.9:1000";
 
 inline Received allocate_tcp(CoreClient& client, const testing::AddAttributes& add = {}) {
   return client.request(stun::Method::allocate, [&](stun::MessageBuilder& builder) {
