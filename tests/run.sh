@@ -6,14 +6,16 @@ ROOT=$PWD
 LOGS=$ROOT/build/logs
 
 # The sections in their order, what they need built, and after how many seconds they count as hanging. Those of the background only compute:
-# they and the builds that come later run at the lowest priority beside the others, most of which wait for the network. The last ones measure,
-# when nothing else runs.
-SECTIONS=(format unit tidy vectors interop browser netns loopback attacks image docker tsan quickstart sim corpus fuzz lint memory)
+# they and all builds but the first run at the lowest priority beside the others. So those that mostly wait for the network come first, with
+# nothing but the server built. The last ones measure, when nothing else runs.
+SECTIONS=(format interop browser netns attacks loopback unit tidy vectors image docker tsan quickstart sim corpus fuzz lint memory)
 BACKGROUND=" image sim corpus fuzz lint "
 MEASURING=" memory bare-root "
 FULL_SECTIONS=(bare-root)
+# In the order in which they are made. `server` is the beginning of `asan`: the program alone.
+BUILDS=(server release asan tsan fuzz)
 declare -A NEEDS=([unit]=asan [memory]="asan release" [tidy]=asan [vectors]=asan [sim]=asan [corpus]=asan [tsan]=tsan [fuzz]=asan
-  [loopback]="asan release" [interop]=asan [attacks]="asan release" [netns]="asan release" [browser]=asan
+  [loopback]="asan release" [interop]=server [attacks]="server release" [netns]="server release" [browser]=server
   [image]=release [docker]=release [quickstart]=release)
 declare -A LIMIT=([format]=120 [unit]=600 [memory]=400 [tidy]=120 [vectors]=120 [sim]=2000 [corpus]=900 [tsan]=900 [fuzz]=2000
   [loopback]=900 [interop]=600 [attacks]=900 [netns]=1800 [browser]=600 [image]=2400 [docker]=1200 [quickstart]=900 [lint]=2000 [bare-root]=5400)
@@ -40,7 +42,7 @@ declare -A ABOUT=(
 
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libevent-dev libssl-dev libsqlite3-dev libfmt-dev libspdlog-dev
   libexpected-dev libboost-program-options-dev prometheus-cpp-dev nlohmann-json3-dev libgtest-dev libgmock-dev)
-TEST_PACKAGES=(clang clang-format clang-tidy coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
+TEST_PACKAGES=(clang clang-format clang-tidy lld coturn python3 python3-aioice python3-gi gir1.2-nice-0.1 sqlite3 openssl
   iproute2 nftables conntrack util-linux procps git stun-client stun-server chromium firefox-esr libnss3-tools
   buildah podman podman-compose runc containernetworking-plugins iptables debootstrap python3-yaml prometheus valgrind llvm)
 
@@ -118,7 +120,8 @@ threaded_tests() {
 }
 
 configure_and_build() {  # CONFIGURATION
-  local options=() targets=() strict=ON
+  local options=() targets=() strict=ON preset=$1
+  [ "$1" != server ] || preset=asan
   have ccache && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   # The optimiser of g++ 12 warns about the standard library itself, so the release has no -Werror.
   [ "$1" = release ] && strict=OFF
@@ -126,18 +129,25 @@ configure_and_build() {  # CONFIGURATION
   # What a quickstart in the same folder left may have them off.
   [ "$1" = fuzz ] || options+=(-DTURNPIKE_TESTS=ON)
   # The short run fuzzes from the build that it has anyway.
-  if [ "$1" = asan ]; then full && options+=(-DTURNPIKE_FUZZ=OFF) || options+=(-DTURNPIKE_FUZZ=ON); fi
+  if [ "$preset" = asan ]; then full && options+=(-DTURNPIKE_FUZZ=OFF) || options+=(-DTURNPIKE_FUZZ=ON); fi
   # A compiler cache serves precompiled heads only when told that their times don't matter.
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-  # Enough for the lines of a stack trace, and quicker to build.
-  case $1 in asan | tsan) options+=(-DCMAKE_CXX_FLAGS_DEBUG=-g1) ;; esac
-  cmake --preset "$1" "${options[@]}" || return 1
+  case $preset in
+    asan | tsan)
+      # Enough for the lines of a stack trace, and quicker to build.
+      options+=(-DCMAKE_CXX_FLAGS_DEBUG=-g1)
+      # Takes a quarter of the time for programs of this size.
+      ! have ld.lld || options+=(-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld)
+      ;;
+  esac
+  cmake --preset "$preset" "${options[@]}" || return 1
   case $1 in
+    server) targets=(turnpike) ;;
     release) targets=(turnpike net_memory_test) ;;
     tsan) mapfile -t targets < <(threaded_tests tsan | cut -d ' ' -f 1) && targets+=(turnpike) ;;
     fuzz) targets=(tests/fuzz/all) ;;
   esac
-  ninja -C "build/$1" "${targets[@]}"
+  ninja -C "build/$preset" "${targets[@]}"
 }
 
 build() {  # CONFIGURATION: reported as a case
@@ -232,8 +242,9 @@ run_scripts() {  # SCRIPT...
 # They belong to the section `memory`.
 MEASURING_SCRIPTS=(tests/loopback/idle_clients_test.py tests/interop/attacks/flood_test.py)
 # What takes longest, so that it does not begin last.
-LONGEST=(tests/interop/turnutils_test.sh tests/netns/nat_test.py tests/netns/relay_test.py tests/netns/discover_test.py
-  tests/netns/own_server_test.py tests/netns/publish_test.py)
+LONGEST=(tests/interop/turnutils_test.sh tests/netns/nat_oddities_test.py tests/netns/nat_test.py tests/netns/discover_test.py
+  tests/netns/own_server_test.py tests/netns/publish_test.py tests/loopback/bandwidth_test.py tests/loopback/discover_test.py
+  tests/loopback/load_test.sh tests/loopback/soak_test.py tests/interop/attacks/{tls,dtls,streams}_test.py)
 
 scripts_in() {  # FOLDER: the scripts of its section, in the order in which they are to begin
   local script
@@ -373,8 +384,8 @@ section_loopback() {
   found=$(list_tests asan | awk '$2 ~ "^loopback"' | sed 's/^\([^ ]*\) [^ ]*/\1/')
   [ -z "$found" ] || run_lines <<< "$found"
   use_server asan
-  # The soak alone takes five minutes.
-  PROGRAM_LIMIT=$(full && echo 900 || echo 300) run_scripts_of loopback
+  # The soak alone takes five minutes. They wait most of the time.
+  PROGRAM_LIMIT=$(full && echo 900 || echo 300) AT_ONCE=4 run_scripts_of loopback
 }
 
 section_interop() {
@@ -389,7 +400,7 @@ section_interop() {
 
 section_attacks() {
   use_server asan
-  run_scripts_of attacks
+  AT_ONCE=3 run_scripts_of attacks
 }
 
 section_browser() {
@@ -404,8 +415,8 @@ section_netns() {
   exec 3>&1
   use_server asan
   if full; then export PROGRAM_LIMIT=7000; else export PROGRAM_LIMIT=1500; fi
-  # They wait most of the time.
-  AT_ONCE=3 run_scripts_of netns
+  # They wait most of the time, with many runs at once less so.
+  AT_ONCE=$(full && echo 3 || echo 4) run_scripts_of netns
 }
 
 section_quickstart() { run_scripts_of quickstart; }
@@ -620,11 +631,11 @@ main() {
   done
   say "building"
   local later=()
-  for config in asan release tsan fuzz; do
+  for config in "${BUILDS[@]}"; do
     case $needed in *" $config "*) later+=("$config") ;; esac
   done
-  if [ "${later[0]:-}" = asan ]; then
-    in_session build bash "$0" --lane asan -- &
+  if [ ${#later[@]} -gt 0 ]; then
+    in_session build bash "$0" --lane "${later[0]}" -- &
     wait $!
     later=("${later[@]:1}")
     announce_builds
