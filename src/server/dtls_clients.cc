@@ -40,33 +40,37 @@ DtlsClients::DtlsClients(const WorkerTurn& turn, ClientCounters& counters, const
       counters_(counters),
       limits_(limits),
       listener_(std::move(tls)),
-      established_(0, FiveTupleHash{hash_key}),
-      handshaking_(0, FiveTupleHash{hash_key}),
+      hash_{hash_key},
       sources_(sources),
       handshaking_sources_(hash_key) {}
 
 DtlsClients::~DtlsClients() = default;
+
+DtlsClients::Client* DtlsClients::find(const HandleIndex& index, const FiveTuple& tuple) {
+  return index.find(hash_(tuple), [&](SlabHandle handle) -> Client* {
+    Client* client = clients_.find(handle);
+    return client->tuple == tuple ? client : nullptr;
+  });
+}
 
 void DtlsClients::on_datagram(uint32_t listener, const Endpoint& client, const Endpoint& server,
                               ByteView datagram) {
   const FiveTuple tuple = {Transport::dtls, client, server};
   // Until a new handshake is finished, data is that of the old session: the cookie that began it
   // may have been caught by somebody who had the address a minute ago.
-  std::array<Index*, 2> order = {&handshaking_, &established_};
+  std::array<const HandleIndex*, 2> order = {&handshaking_, &established_};
   if (net::is_session_data(datagram)) std::swap(order[0], order[1]);
-  for (Index* index : order) {
-    const auto it = index->find(tuple);
-    if (it == index->end()) continue;
-    Client& known = *clients_.find(it->second);
-    if (known.channel.begins_anew(datagram)) continue;
-    return feed(known, datagram);
+  for (const HandleIndex* index : order) {
+    Client* known = find(*index, tuple);
+    if (known == nullptr || known->channel.begins_anew(datagram)) continue;
+    return feed(*known, datagram);
   }
   on_new_handshake(listener, tuple, datagram);
 }
 
 bool DtlsClients::has_room(const FiveTuple& tuple) {
   // A handshake that begins anew takes the place of the one before.
-  if (handshaking_.count(tuple) != 0) return true;
+  if (find(handshaking_, tuple) != nullptr) return true;
   const Ip& source = tuple.client.ip;
   if (handshaking_.size() >= limits_.half_open ||
       handshaking_sources_.is_full(source, limits_.half_open_per_source)) {
@@ -74,7 +78,7 @@ bool DtlsClients::has_room(const FiveTuple& tuple) {
     return false;
   }
   // One that takes the place of a session needs no other.
-  if (established_.count(tuple) == 0 && sources_.is_full(source, limits_.per_source)) {
+  if (find(established_, tuple) == nullptr && sources_.is_full(source, limits_.per_source)) {
     counters_.refused_source_limit.add();
     return false;
   }
@@ -88,10 +92,9 @@ void DtlsClients::on_new_handshake(uint32_t listener, const FiveTuple& tuple, By
   auto channel = listener_.on_datagram(datagram, tuple.client, tuple.server, now, out_);
   address_new_datagrams({listener, tuple.client, tuple.server.ip});
   if (!channel) return;
-  const auto older = handshaking_.find(tuple);
-  if (older != handshaking_.end()) close(older->second);
+  if (const Client* older = find(handshaking_, tuple)) close(older->handle);
   // Another worker may have taken the last place meanwhile.
-  const uint32_t limit = established_.count(tuple) == 0 ? limits_.per_source : 0;
+  const uint32_t limit = find(established_, tuple) == nullptr ? limits_.per_source : 0;
   if (!sources_.add(tuple.client.ip, limit)) return counters_.refused_source_limit.add();
   const SlabHandle handle = clients_.emplace(std::move(*channel));
   Client& client = *clients_.find(handle);
@@ -99,7 +102,7 @@ void DtlsClients::on_new_handshake(uint32_t listener, const FiveTuple& tuple, By
   client.tuple = tuple;
   client.listener = listener;
   client.opened = client.last_used = client.last_allocation = now;
-  handshaking_.emplace(tuple, handle);
+  handshaking_.insert(hash_(tuple), handle);
   static_cast<void>(handshaking_sources_.add(tuple.client.ip, 0));
   counters_.dtls_opened.add();
 }
@@ -118,9 +121,7 @@ void DtlsClients::feed(Client& client, ByteView datagram) {
     const ByteView plaintext =
         client.channel.feed(datagram, slab.slot(net::kTlsPlaintextMax, 0), client.last_used, out_);
     address_new_datagrams({client.listener, client.tuple.client, client.tuple.server.ip});
-    if (!was_open && client.is_open() && handshaking_.count(client.tuple) != 0) {
-      on_handshake_done(client);
-    }
+    if (!was_open && client.is_open()) on_handshake_done(client);
     if (plaintext.empty()) break;
     slab.keep(net::kTlsPlaintextMax, 1, plaintext.size());
     turn_.server.on_client_packet(turn_.now(), client.route(), plaintext, turn_.outbox);
@@ -132,14 +133,11 @@ void DtlsClients::feed(Client& client, ByteView datagram) {
 }
 
 void DtlsClients::on_handshake_done(Client& client) {
-  const auto shaking = handshaking_.find(client.tuple);
-  if (shaking->second != client.handle) return;
-  handshaking_.erase(shaking);
+  if (!handshaking_.erase(hash_(client.tuple), client.handle)) return;
   handshaking_sources_.remove(client.tuple.client.ip);
   // RFC 6347 section 4.2.8: the client has lost its state, and what was made with it goes too.
-  const auto older = established_.find(client.tuple);
-  if (older != established_.end()) close(older->second);
-  established_.emplace(client.tuple, client.handle);
+  if (const Client* older = find(established_, client.tuple)) close(older->handle);
+  established_.insert(hash_(client.tuple), client.handle);
   counters_.handshakes_done[Transport::dtls].add();
 }
 
@@ -220,12 +218,9 @@ void DtlsClients::close(SlabHandle handle) {
   address_new_datagrams({client.listener, client.tuple.client, client.tuple.server.ip});
   turn_.server.on_link_closed(turn_.now(), client.route(), turn_.outbox);
   sources_.remove(client.tuple.client.ip);
-  for (Index* index : {&handshaking_, &established_}) {
-    const auto it = index->find(client.tuple);
-    if (it == index->end() || it->second != handle) continue;
-    index->erase(it);
-    if (index == &handshaking_) handshaking_sources_.remove(client.tuple.client.ip);
-  }
+  const uint64_t hash = hash_(client.tuple);
+  if (handshaking_.erase(hash, handle)) handshaking_sources_.remove(client.tuple.client.ip);
+  static_cast<void>(established_.erase(hash, handle));
   counters_.dtls_closed.add();
   clients_.erase(handle);
 }

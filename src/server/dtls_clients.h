@@ -6,10 +6,10 @@
 
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "base/five_tuple.h"
+#include "base/handle_index.h"
 #include "base/slab.h"
 #include "net/dtls_channel.h"
 #include "net/socket.h"
@@ -60,8 +60,9 @@ class DtlsClients {
     Endpoint client;
     Ip server_ip;
   };
-  using Index = std::unordered_map<FiveTuple, SlabHandle, FiveTupleHash>;
 
+  // The client that `index` has for that tuple; nullptr: none.
+  Client* find(const HandleIndex& index, const FiveTuple& tuple);
   void feed(Client& client, ByteView datagram);
   void on_new_handshake(uint32_t listener, const FiveTuple& tuple, ByteView datagram);
   // Whether one more handshake may begin; counted when it may not.
@@ -80,8 +81,9 @@ class DtlsClients {
   DtlsLimits limits_;
   net::DtlsListener listener_;
   Slab<Client> clients_;
-  Index established_;  // By five-tuple.
-  Index handshaking_;  // At most one a tuple, beside the established one.
+  FiveTupleHash hash_;
+  HandleIndex established_;  // By five-tuple.
+  HandleIndex handshaking_;  // At most one a tuple, beside the established one.
   SourceCounts& sources_;
   SourceCounts handshaking_sources_;
   net::DatagramList out_;

@@ -6,10 +6,7 @@ namespace turnpike::turn {
 
 AllocationTable::AllocationTable(const HashKey& hash_key, RelayDirectory& directory,
                                  uint32_t worker, Instant start)
-    : directory_(directory),
-      worker_(worker),
-      wheel_(start),
-      by_tuple_(0, FiveTupleHash{hash_key}) {}
+    : directory_(directory), worker_(worker), wheel_(start), hash_{hash_key} {}
 
 AllocationTable::~AllocationTable() {
   for_each([this](Allocation& allocation) {
@@ -20,8 +17,10 @@ AllocationTable::~AllocationTable() {
 }
 
 Allocation* AllocationTable::find(const FiveTuple& tuple) {
-  const auto it = by_tuple_.find(tuple);
-  return it == by_tuple_.end() ? nullptr : slab_.find(it->second);
+  return by_tuple_.find(hash_(tuple), [&](SlabHandle handle) -> Allocation* {
+    Allocation* allocation = slab_.find(handle);
+    return allocation->route_at(tuple) != nullptr ? allocation : nullptr;
+  });
 }
 
 Allocation* AllocationTable::find(const ClientRoute& route) {
@@ -46,21 +45,20 @@ Allocation& AllocationTable::create(const ClientRoute& route, Instant deadline) 
   const SlabHandle handle = slab_.emplace();
   Allocation& allocation = *slab_.find(handle);
   allocation.handle = handle;
-  allocation.route = route;
   allocation.deadline = deadline;
-  CHECK(by_tuple_.emplace(route.tuple, handle).second);
+  add_tuple(allocation, route.tuple);
+  allocation.route = route;
   wheel_.schedule(allocation, deadline);
   return allocation;
 }
 
 void AllocationTable::add_tuple(const Allocation& allocation, const FiveTuple& tuple) {
-  CHECK(by_tuple_.emplace(tuple, allocation.handle).second);
+  CHECK(find(tuple) == nullptr);
+  by_tuple_.insert(hash_(tuple), allocation.handle);
 }
 
 void AllocationTable::remove_tuple(const Allocation& allocation, const FiveTuple& tuple) {
-  const auto it = by_tuple_.find(tuple);
-  CHECK(it != by_tuple_.end() && it->second == allocation.handle);
-  by_tuple_.erase(it);
+  CHECK(by_tuple_.erase(hash_(tuple), allocation.handle));
 }
 
 void AllocationTable::publish_relays(Allocation& allocation) {

@@ -1,10 +1,10 @@
 // All allocations of one worker: the only owner, and the only place where one ends.
 #pragma once
 
-#include <unordered_map>
 #include <vector>
 
 #include "base/five_tuple.h"
+#include "base/handle_index.h"
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "turn/allocation.h"
@@ -32,8 +32,9 @@ class AllocationTable {
 
   // A new allocation for `route`, with no address yet. Requires that the tuple has none.
   Allocation& create(const ClientRoute& route, Instant deadline);
-  // A move (RFC 8016): the allocation is found under this five-tuple as well, or no longer.
-  // Requires that the tuple has none; that it is the allocation's.
+  // A move (RFC 8016): the allocation is found under this five-tuple as well, or no longer, as soon
+  // as its own routes say the same. Requires that the tuple has none, and that the allocation's
+  // routes do not name it yet; that it was added and not removed.
   void add_tuple(const Allocation& allocation, const FiveTuple& tuple);
   void remove_tuple(const Allocation& allocation, const FiveTuple& tuple);
   // Makes the allocation reachable by its relays. Called once, when they are set.
@@ -80,7 +81,8 @@ class AllocationTable {
   uint32_t worker_;
   TimerWheel wheel_;
   Slab<Allocation> slab_;
-  std::unordered_map<FiveTuple, SlabHandle, FiveTupleHash> by_tuple_;
+  FiveTupleHash hash_;
+  HandleIndex by_tuple_;              // The tuples themselves are the allocations'.
   std::vector<RelayEntry> by_relay_;  // Index: RelayId::index.
 };
 

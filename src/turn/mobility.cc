@@ -85,11 +85,11 @@ void begin_move(const AuthenticatedRequest& request, Allocation& allocation, Cor
   }
   // One second five-tuple at most: a client that moves on leaves none behind.
   drop_pending(allocation, core, request.out);
+  core.allocations.add_tuple(allocation, request.from.tuple);
   mobility.pending = request.from;
   mobility.used_serial = mobility.serial++;
   mobility.used_at = request.from.tuple;
   mobility.used_until = request.now.mono + kOldTicketKept;
-  core.allocations.add_tuple(allocation, request.from.tuple);
   // With nothing left of the old way there is nothing to wait for.
   if (mobility.away) complete_move(allocation, core, request.out);
 }

@@ -1,5 +1,8 @@
 #include "turn/allocation_table.h"
 
+#include <optional>
+#include <unordered_map>
+
 #include <gtest/gtest.h>
 
 #include "support/core_driver.h"
@@ -11,6 +14,8 @@ namespace {
 using testing::endpoint;
 using testing::FakeAddress;
 using testing::ip;
+
+constexpr HashKey kHashKey = {1, 2};
 
 class AllocationTableTest : public ::testing::Test {
  protected:
@@ -30,7 +35,7 @@ class AllocationTableTest : public ::testing::Test {
   testing::FakePortSpace space_;
   testing::FakeRelayPorts ports_{space_};
   RelayDirectory directory_;
-  AllocationTable table_{{1, 2}, directory_, 7, kStart};
+  AllocationTable table_{kHashKey, directory_, 7, kStart};
 };
 
 TEST_F(AllocationTableTest, FindsByTupleAndByRelay) {
@@ -54,9 +59,61 @@ TEST_F(AllocationTableTest, ForgetsEverythingOfWhatIsErased) {
   EXPECT_EQ(table_.size(), 0U);
 }
 
+TEST_F(AllocationTableTest, IsFoundUnderBothFiveTuplesOfAMove) {
+  Allocation& allocation = add(1, kStart + seconds(600));
+  allocation.mobility = std::make_unique<Mobility>();
+  table_.add_tuple(allocation, route(2).tuple);
+  allocation.mobility->pending = route(2);
+  EXPECT_EQ(table_.find(route(1).tuple), &allocation);
+  EXPECT_EQ(table_.find(route(2).tuple), &allocation);
+  EXPECT_EQ(table_.find(route(3).tuple), nullptr);
+
+  table_.remove_tuple(allocation, route(1).tuple);
+  allocation.route = *allocation.mobility->pending;
+  allocation.mobility->pending.reset();
+  EXPECT_EQ(table_.find(route(1).tuple), nullptr);
+  EXPECT_EQ(table_.find(route(2).tuple), &allocation);
+  Allocation& next = add(1, kStart + seconds(600));
+  EXPECT_EQ(table_.find(route(1).tuple), &next);
+  table_.erase(allocation);
+  EXPECT_EQ(table_.find(route(2).tuple), nullptr);
+}
+
+// The table keeps 32 bits of a hash; of some 100,000 five-tuples two have the same.
+TEST_F(AllocationTableTest, ATupleWhoseHashLooksTheSameIsAnotherOne) {
+  const auto tuple = [](uint32_t number) {
+    return FiveTuple{Transport::udp, {Ip::v4(0x09000000 + number), 1000}, endpoint("8.8.4.4:3478")};
+  };
+  std::unordered_map<uint32_t, uint32_t> seen;
+  std::optional<std::pair<uint32_t, uint32_t>> alike;
+  for (uint32_t number = 0; !alike; ++number) {
+    const auto piece = static_cast<uint32_t>(FiveTupleHash{kHashKey}(tuple(number)));
+    const auto [entry, fresh] = seen.emplace(piece, number);
+    if (!fresh) alike = {entry->second, number};
+  }
+  Allocation& first = table_.create({{}, tuple(alike->first)}, kStart + seconds(600));
+  EXPECT_EQ(table_.find(tuple(alike->second)), nullptr);
+  Allocation& second = table_.create({{}, tuple(alike->second)}, kStart + seconds(600));
+  EXPECT_EQ(table_.find(tuple(alike->first)), &first);
+  EXPECT_EQ(table_.find(tuple(alike->second)), &second);
+  table_.erase(first);
+  EXPECT_EQ(table_.find(tuple(alike->first)), nullptr);
+  EXPECT_EQ(table_.find(tuple(alike->second)), &second);
+}
+
+using AllocationTableDeathTest = AllocationTableTest;
+
+TEST_F(AllocationTableDeathTest, AFiveTupleHasOneAllocation) {
+  Allocation& one = add(1, kStart + seconds(600));
+  add(2, kStart + seconds(600));
+  EXPECT_DEATH(table_.create(route(1), kStart), "CHECK failed");
+  EXPECT_DEATH(table_.add_tuple(one, route(2).tuple), "CHECK failed");
+  EXPECT_DEATH(table_.remove_tuple(one, route(2).tuple), "CHECK failed");
+}
+
 TEST_F(AllocationTableTest, GivesTheLeasesBackWhenItGoes) {
   {
-    AllocationTable table({1, 2}, directory_, 0, kStart);
+    AllocationTable table(kHashKey, directory_, 0, kStart);
     Allocation& allocation = table.create(route(1), kStart + seconds(600));
     allocation.relays[0] = std::move(ports_.open({})->first);
     table.publish_relays(allocation);
