@@ -1,4 +1,5 @@
-// The sending half of SocketDatagramIo: runs by UDP_SEGMENT, everything by sendmmsg.
+// The sending half of SocketDatagramIo: runs by UDP_SEGMENT, several messages by sendmmsg, a single
+// one by the cheapest call that can carry it.
 #pragma once
 
 #include <memory>
@@ -39,6 +40,8 @@ class UdpSender {
   [[nodiscard]] static Cursor at_run(const TxBatch& batch, uint32_t run);
   void fill_chunk(const TxBatch& batch, const UdpSocket& socket, Cursor& cursor, Instant now);
   void add_message(const TxBatch& batch, Piece piece);
+  // How many messages of the chunk the kernel took, from that one on; -1 with errno: not even it.
+  [[nodiscard]] int send_messages(int fd, size_t first);
   [[nodiscard]] Outcome send_chunk(const TxBatch& batch, UdpSocket& socket, Instant now);
   void on_failure(const TxBatch& batch, UdpSocket& socket, const Piece& piece, int error,
                   Instant now);

@@ -170,7 +170,7 @@ void add_coturn_metrics(const MetricsSetup& setup, Page& page) {
       .add({}, sum_of(workers, &IoCounters::rx_calls));
   page.counter("turn_udp_recvmmsg_packets", "Datagrams received.")
       .add({}, sum_of(workers, &IoCounters::rx_datagrams));
-  page.counter("turn_udp_sendmmsg_flushes", "Calls of sendmmsg.")
+  page.counter("turn_udp_sendmmsg_flushes", "Calls that send datagrams.")
       .add({}, sum_of(workers, &IoCounters::tx_calls));
   page.counter("turn_udp_sendmmsg_datagrams", "Datagrams sent.")
       .add({}, sum_of(workers, &IoCounters::tx_datagrams));

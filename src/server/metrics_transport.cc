@@ -49,7 +49,7 @@ void add_udp(const MetricsSetup& setup, Page& page) {
   page.counter("turnpike_udp_bytes_total", "Bytes through UDP sockets, by direction.")
       .add({{"direction", "received"}}, sum_of(workers, &IoCounters::rx_bytes))
       .add({{"direction", "sent"}}, sum_of(workers, &IoCounters::tx_bytes));
-  page.counter("turnpike_udp_system_calls_total", "Calls of recvmmsg, sendmmsg and sendmsg.")
+  page.counter("turnpike_udp_system_calls_total", "Calls that receive or send datagrams.")
       .add({{"direction", "received"}}, sum_of(workers, &IoCounters::rx_calls))
       .add({{"direction", "sent"}}, sum_of(workers, &IoCounters::tx_calls));
   page.histogram("turnpike_udp_run_datagrams",

@@ -12,6 +12,13 @@ namespace {
 
 thread_local SendFault current;
 thread_local size_t tried = 0;
+thread_local SendCalls calls;
+
+int fault_for(const msghdr& message) {
+  if (!current) return 0;
+  ++tried;
+  return current(message);
+}
 
 }  // namespace
 
@@ -21,6 +28,10 @@ ScopedSendFault::ScopedSendFault(SendFault fault) {
 }
 ScopedSendFault::~ScopedSendFault() {
   current = nullptr;
+}
+
+SendCalls take_send_calls() {
+  return std::exchange(calls, {});
 }
 
 size_t ScopedSendFault::tries() const {
@@ -37,17 +48,29 @@ bool has_segment_size(const msghdr& message) {
   return false;
 }
 
-int fault_for(const msghdr& message) {
-  if (!current) return 0;
-  ++tried;
-  return current(message);
-}
-
 }  // namespace turnpike::net::testing
 
+using turnpike::net::testing::calls;
 using turnpike::net::testing::fault_for;
 
+extern "C" ssize_t sendto(int fd, const void* bytes, size_t size, int flags, const sockaddr* to,
+                          socklen_t to_size) {
+  ++calls.sendto;
+  // The kernel's structures have no const, but they are only read.
+  iovec part{.iov_base = const_cast<void*>(bytes), .iov_len = size};
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr*>(to);
+  message.msg_namelen = to_size;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  const int error = fault_for(message);
+  if (error == 0) return ::syscall(SYS_sendto, fd, bytes, size, flags, to, to_size);
+  errno = error;
+  return -1;
+}
+
 extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  ++calls.sendmsg;
   const int error = fault_for(*message);
   if (error == 0) return ::syscall(SYS_sendmsg, fd, message, flags);
   errno = error;
@@ -55,6 +78,7 @@ extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
 }
 
 extern "C" int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
+  ++calls.sendmmsg;
   unsigned healthy = 0;
   int error = 0;
   while (healthy < count && (error = fault_for(messages[healthy].msg_hdr)) == 0) ++healthy;

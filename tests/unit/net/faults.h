@@ -1,5 +1,5 @@
-// Makes the system calls that send fail on demand. The program's own sendmmsg() and sendmsg() take
-// the place of the C library's.
+// Makes the system calls that send fail on demand, and tells which were made. The program's own
+// sendmmsg(), sendmsg() and sendto() take the place of the C library's.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,17 @@ namespace turnpike::net::testing {
 
 // Asked before each message is sent: 0 lets it through, else it fails with that errno.
 using SendFault = std::function<int(const msghdr& message)>;
+
+struct SendCalls {
+  size_t sendmmsg = 0;
+  size_t sendmsg = 0;
+  size_t sendto = 0;
+
+  friend bool operator==(const SendCalls&, const SendCalls&) = default;
+};
+
+// Of this thread, since it was asked last.
+SendCalls take_send_calls();
 
 // Installs a fault for as long as it lives; one at a time.
 class ScopedSendFault {
@@ -24,7 +35,6 @@ class ScopedSendFault {
   [[nodiscard]] size_t tries() const;
 };
 
-int fault_for(const msghdr& message);
 bool has_segment_size(const msghdr& message);
 
 }  // namespace turnpike::net::testing

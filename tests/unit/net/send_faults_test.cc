@@ -105,6 +105,24 @@ TEST_F(SendFaults, FullSendBufferDropsTheRestOfThatSocketOnly) {
   EXPECT_EQ(counters().tx_datagrams.get(), 2U);
 }
 
+TEST_F(SendFaults, FullSendBufferDropsALoneDatagram) {
+  const ScopedSendFault fault([](const msghdr&) { return EAGAIN; });
+  add(out_, in_.local(), "one piece");
+  send();
+  add(out_, in_.local(), "with a mark", {.ttl = 17});
+  send();
+  EXPECT_EQ(counters().tx_drop_would_block.get(), 2U);
+}
+
+TEST_F(SendFaults, InterruptedCallsAreMadeAgain) {
+  int interruptions = 2;
+  const ScopedSendFault fault([&](const msghdr&) { return interruptions-- > 0 ? EINTR : 0; });
+  add(out_, in_.local(), "sent");
+  send();
+  EXPECT_EQ(received(1), std::vector<std::string>{"sent"});
+  EXPECT_EQ(counters().tx_calls.get(), 3U);
+}
+
 struct DropCase {
   int error;
   const Counter IoCounters::*counter;
@@ -127,6 +145,17 @@ TEST_P(Dropped, CostsThatMessageOnly) {
   send();
   EXPECT_EQ(received(3), (std::vector<std::string>{numbered(100, 100), numbered(102, 102)}));
   EXPECT_EQ((counters().*GetParam().counter).get(), 1U);
+}
+
+TEST_P(Dropped, IsTheSameForOneThatLeavesAlone) {
+  const ScopedSendFault fault([](const msghdr&) { return GetParam().error; });
+  add(out_, in_.local(), "one piece");
+  send();
+  add(out_, in_.local(), "with a mark", {.ttl = 17});
+  send();
+  EXPECT_EQ((counters().*GetParam().counter).get(), 2U);
+  EXPECT_EQ(counters().tx_datagrams.get(), 0U);
+  EXPECT_EQ(counters().tx_calls.get(), 2U);
 }
 
 TEST_P(Dropped, CountsEachDatagramOfARun) {

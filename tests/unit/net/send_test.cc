@@ -5,12 +5,15 @@
 #include <gtest/gtest.h>
 
 #include "support/allocation_guard.h"
+#include "unit/net/faults.h"
 #include "unit/net/udp_fixture.h"
 
 namespace turnpike::net {
 namespace {
 
 using testing::numbered;
+using testing::SendCalls;
+using testing::take_send_calls;
 
 class Send : public testing::UdpFamilyTest {};
 INSTANTIATE_TEST_SUITE_P(Families, Send, ::testing::Values(IpFamily::v4, IpFamily::v6),
@@ -25,6 +28,38 @@ TEST_P(Send, SingleDatagramArrives) {
   EXPECT_EQ(counters().tx_datagrams.get(), 1U);
   EXPECT_EQ(counters().tx_bytes.get(), 5U);
   EXPECT_TRUE(batch_.empty());
+}
+
+TEST_P(Send, OneMessageGoesByTheCheapestCallThatCanCarryIt) {
+  UdpSocket out = testing::open_socket({}, ip());
+  UdpSocket in = testing::open_socket({}, ip());
+  static_cast<void>(take_send_calls());
+
+  add(out, in.local(), "one piece");
+  send();
+  EXPECT_EQ(take_send_calls(), (SendCalls{.sendto = 1}));
+  add_in_two_pieces(out, in.local(), "two ", "pieces");
+  send();
+  EXPECT_EQ(take_send_calls(), (SendCalls{.sendto = 1}));
+  const std::string large = numbered(1, 2045);
+  add_in_two_pieces(out, in.local(), "1234", large);
+  send();
+  EXPECT_EQ(take_send_calls(), (SendCalls{.sendmsg = 1})) << "too much to copy";
+  add(out, in.local(), "with a mark", {.ttl = 17});
+  send();
+  EXPECT_EQ(take_send_calls(), (SendCalls{.sendmsg = 1}));
+  for (const char* joined : {"joined 1", "joined 2"}) add(out, in.local(), joined);
+  send();
+  EXPECT_EQ(take_send_calls(), (SendCalls{.sendmsg = 1})) << "a run is one message";
+  for (const char* apart : {"longer", "and longer"}) add(out, in.local(), apart);
+  send();
+  EXPECT_EQ(take_send_calls(), (SendCalls{.sendmmsg = 1}));
+
+  EXPECT_EQ(receive(in, 8),
+            (std::vector<std::string>{"one piece", "two pieces", "1234" + large, "with a mark",
+                                      "joined 1", "joined 2", "longer", "and longer"}));
+  EXPECT_EQ(counters().tx_calls.get(), 6U);
+  EXPECT_EQ(counters().tx_datagrams.get(), 8U);
 }
 
 TEST_P(Send, EmptyDatagramArrives) {

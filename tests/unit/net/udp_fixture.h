@@ -64,6 +64,16 @@ class UdpTest : public ::testing::Test {
                 .marks = marks});
   }
 
+  void add_in_two_pieces(UdpSocket& socket, const Endpoint& to, const std::string& header,
+                         const std::string& payload) {
+    batch_.add({.socket = &socket,
+                .destination = to,
+                .source = {},
+                .header = as_bytes(payloads_.emplace_back(header)),
+                .payload = as_bytes(payloads_.emplace_back(payload)),
+                .marks = {}});
+  }
+
   void send() {
     io_.send(batch_, now_);
     payloads_.clear();
