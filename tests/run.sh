@@ -533,17 +533,27 @@ perform_section() {  # NAME
   : > "$LOGS/section-$name.end"
 }
 
-# Builds what the first sections don't need, and runs the sections of the background, two at a time.
-lane() {  # BUILD... -- SECTION...
-  while [ "$1" != -- ]; do
-    build "$1" > "$LOGS/build-$1.part"
-    mv "$LOGS/build-$1.part" "$LOGS/build-$1.out"
-    shift
+make_builds() {  # BUILD...
+  local config
+  for config in "$@"; do
+    build "$config" > "$LOGS/build-$config.part"
+    mv "$LOGS/build-$config.part" "$LOGS/build-$config.out"
   done
+}
+
+perform_if_built() {  # SECTION
+  if is_built "$1"; then perform_section "$1"; else : > "$LOGS/section-$1.end"; fi
+}
+
+# Makes builds one after another, and beside them the sections of the background: two at a time, of which the builds are one.
+lane() {  # BUILD... -- SECTION...
+  local builds=()
+  while [ "$1" != -- ]; do builds+=("$1") && shift; done
   shift
+  [ ${#builds[@]} -eq 0 ] || { make_builds "${builds[@]}" & }
   while [ $# -gt 0 ]; do
     while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
-    if is_built "$1"; then perform_section "$1" & else : > "$LOGS/section-$1.end"; fi
+    perform_if_built "$1" &
     shift
   done
   wait

@@ -136,6 +136,13 @@ two_of_the_background() {
   matches "$(grep -hv '^ \|^short ' "$TREE"/build/logs/section-*.log)" "ok sim_test-1" "ok sim_test-2" "ok fuzz_regress_test"
 }
 
+image_beside_builds() {
+  make_tree bin/cmake : bin/ninja "$MEET"$'\nmeet 2' docker/test.sh "$MEET"$'\nmeet 2 && echo "ok docker: image"'
+  echo "ok build: release" > "$TREE/build/logs/build-release.out"
+  in_tree --lane asan -- image
+  matches "$(grep -h '^ok' "$TREE"/build/logs/build-asan.out "$TREE/build/logs/section-image.log")" "ok build: asan" "ok docker: image"
+}
+
 four_at_a_time() {
   local section script
   for section in netns loopback; do
@@ -193,6 +200,7 @@ run_case "a file that clang-format complains of has failed, the others have not"
 run_case "a green case under TSAN leaves the log of a red one of the same name" logs_of_tsan
 run_case "the simulation runs in two halves at once" halves
 run_case "sections of the background run two at a time" two_of_the_background
+run_case "a section of the background begins when what it needs is built, beside other builds" image_beside_builds
 run_case "clients run as soon as the server is built, while the rest is, which fails by itself" server_first
 run_case "without a server its clients have failed" no_server
 run_case "four scripts that wait most of the time run at a time" four_at_a_time
