@@ -142,7 +142,8 @@ configure_and_build() {  # CONFIGURATION
   esac
   cmake --preset "$preset" "${options[@]}" || return 1
   case $1 in
-    server) targets=(turnpike) ;;
+    # Clients need the server, and the library that they are to be built with.
+    server) targets=(turnpike turnpike_discovery) ;;
     release) targets=(turnpike net_memory_test) ;;
     tsan) mapfile -t targets < <(threaded_tests tsan | cut -d ' ' -f 1) && targets+=(turnpike) ;;
     fuzz) targets=(tests/fuzz/all) ;;
@@ -390,6 +391,7 @@ section_loopback() {
 
 section_interop() {
   exec 3>&1
+  export TEST_BUILT=1
   use_server asan
   run_scripts_of interop
   # What other people's clients do once they must do again.

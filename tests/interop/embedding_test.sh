@@ -7,7 +7,8 @@ PREFIX=$WORK/prefix
 sanitize=$(sed -n 's/^TURNPIKE_SANITIZE:STRING=//p' "$BUILD/CMakeCache.txt")
 
 install_library() {
-  cmake --build "$BUILD" --target turnpike_discovery || return 1
+  # tests/run.sh has built it, and may be building the rest in that folder now.
+  [ -n "${TEST_BUILT:-}" ] || cmake --build "$BUILD" --target turnpike_discovery || return 1
   cmake --install "$BUILD" --component discovery --prefix "$PREFIX" || return 1
   # Nothing that is installed may know where it was built.
   if grep -rIl "$ROOT" "$PREFIX"; then

@@ -162,10 +162,10 @@ server_first() {
   # shellcheck disable=SC2016
   make_tree bin/cmake : bin/ninja "$MEET"'
     echo "$*" >> "$(dirname "$MEETING")/built"
-    [ "$*" = "-C build/asan turnpike" ] || { meet 2 && exit 1; }' \
+    [ "$*" = "-C build/asan turnpike turnpike_discovery" ] || { meet 2 && exit 1; }' \
     tests/interop/one_test.sh "$MEET"$'\nmeet 2 && echo "ok one: case"'
   matches "$(results unit interop)" "ok build: server" "ok one: case" "FAIL build: asan" "FAIL unit: what it needs was not built" &&
-    [ "$(cat "$TREE/built")" = $'-C build/asan turnpike\n-C build/asan' ]
+    [ "$(cat "$TREE/built")" = $'-C build/asan turnpike turnpike_discovery\n-C build/asan' ]
 }
 
 no_server() {
