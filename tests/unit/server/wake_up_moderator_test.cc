@@ -33,18 +33,18 @@ TEST_F(WakeUpModeratorTest, PausesWhereManyTurnsHaveFewPackets) {
 
 TEST_F(WakeUpModeratorTest, LeavesLowRatesAlone) {
   WakeUpModerator moderator(kPause);
-  EXPECT_EQ(run(moderator, 1, microseconds(255)), Duration::zero());
-  EXPECT_EQ(run(moderator, 1, microseconds(245)), kPause);
+  EXPECT_EQ(run(moderator, 1, microseconds(105)), Duration::zero());
+  EXPECT_EQ(run(moderator, 1, microseconds(95)), kPause);
 }
 
 // It is the packets that a pause brings that it has to be worth.
 TEST_F(WakeUpModeratorTest, LeavesRatesAloneThatAreLowForItsPause) {
   WakeUpModerator with_short(kPause / 2);
-  EXPECT_EQ(run(with_short, 1, microseconds(130)), Duration::zero());
-  EXPECT_EQ(run(with_short, 1, microseconds(120)), kPause / 2);
+  EXPECT_EQ(run(with_short, 1, microseconds(55)), Duration::zero());
+  EXPECT_EQ(run(with_short, 1, microseconds(45)), kPause / 2);
   WakeUpModerator with_long(kPause * 2);
-  EXPECT_EQ(run(with_long, 1, microseconds(510)), Duration::zero());
-  EXPECT_EQ(run(with_long, 1, microseconds(490)), kPause * 2);
+  EXPECT_EQ(run(with_long, 1, microseconds(210)), Duration::zero());
+  EXPECT_EQ(run(with_long, 1, microseconds(190)), kPause * 2);
 }
 
 TEST_F(WakeUpModeratorTest, LeavesFullTurnsAlone) {
