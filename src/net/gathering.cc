@@ -221,4 +221,12 @@ void Gathering::remove(const Endpoint& local) const {
   call(BPF_MAP_DELETE_ELEM, attr);
 }
 
+int Gathering::try_map() const {
+  // No datagram comes to port 0.
+  const Endpoint nowhere;
+  const int error = add(nowhere, 0);
+  if (error == 0) remove(nowhere);
+  return error;
+}
+
 }  // namespace turnpike::net

@@ -3,7 +3,7 @@
 // A program of the kernel's (SK_LOOKUP) is asked for the socket of each datagram that comes in. It
 // looks into a map of local addresses, and what is not in there is left alone. Sending is not
 // touched: each socket goes on sending from its own port. Needs CAP_BPF and CAP_NET_ADMIN when it
-// is loaded, and nothing afterwards.
+// is loaded; kernels before 5.19 may want CAP_BPF for each change of the map as well.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,8 @@ class Gathering {
   // From then on datagrams to `local` come to the socket of that slot. 0, or an errno.
   [[nodiscard]] int add(const Endpoint& local, uint32_t slot) const;
   void remove(const Endpoint& local) const;
+  // Whether this process may still change the map. 0, or an errno.
+  [[nodiscard]] int try_map() const;
 
  private:
   Gathering() = default;

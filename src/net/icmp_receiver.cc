@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/wire.h"
+#include "net/internet_checksum.h"
 
 namespace turnpike::net {
 namespace {
@@ -18,8 +19,8 @@ using IcmpFilter = uint32_t;  // A bit for each type that is not wanted.
 
 // A flood of them must not hold whoever reads.
 constexpr int kMostAtOnce = 64;
-// The longest IPv4 header, the ICMP header, and the quoted headers with room for options.
-constexpr size_t kEnough = 60 + 8 + 60 + 8;
+// Routers quote 576 bytes (RFC 1812 section 4.3.2.3) or, for IPv6, 1280 at most.
+constexpr size_t kEnough = 2048;
 constexpr size_t kIpv4Header = 20;
 
 bool is_relevant(IpFamily family, uint8_t type) {
@@ -71,7 +72,13 @@ bool set_filter(int fd, IpFamily family) {
 std::optional<QuotedError> parse_icmp_error(ByteView bytes, IpFamily family) {
   WireReader in(bytes);
   const bool is_v4 = family == IpFamily::v4;
-  if (is_v4 && read_v4_header(in).protocol != IPPROTO_ICMP) return {};
+  Ipv4Header outer;
+  if (is_v4) {
+    outer = read_v4_header(in);
+    // The kernel gives raw sockets what it throws away itself, too.
+    const ByteView message = bytes.last(in.remaining());
+    if (outer.protocol != IPPROTO_ICMP || internet_checksum(message) != 0) return {};
+  }
   QuotedError error;
   error.type = in.u8();
   error.code = in.u8();
@@ -84,16 +91,21 @@ std::optional<QuotedError> parse_icmp_error(ByteView bytes, IpFamily family) {
       error.data = rest & 0xffff;
     }
     const Ipv4Header quoted = read_v4_header(in);
+    // Not to everybody: to whom the datagram was from.
+    if (quoted.source != outer.destination) return {};
     protocol = quoted.protocol;
     error.source.ip = quoted.source;
     error.destination.ip = quoted.destination;
   } else {
     if (error.type == ICMP6_PACKET_TOO_BIG) error.data = rest;
-    in.skip(6);
+    const bool is_v6 = in.u8() >> 4 == 6;
+    in.skip(5);
     protocol = in.u8();
     in.skip(1);
     error.source.ip = read_v6_address(in);
     error.destination.ip = read_v6_address(in);
+    // A v4-mapped address would be that of an IPv4 relay, of which ICMPv6 has nothing to tell.
+    if (!is_v6 || error.source.ip.is_v4() || error.destination.ip.is_v4()) return {};
     if (protocol == IPPROTO_FRAGMENT) {
       protocol = in.u8();
       in.skip(1);

@@ -2,7 +2,8 @@
 //
 // The kernel gives an error to the socket that would receive an answer, and where gathering.h
 // decides which that is, its error queue does not say from which port the datagram had gone out.
-// Here the datagram's head is read as the router quoted it. Needs CAP_NET_RAW when it is opened.
+// Here the datagram's head is read as the router quoted it. Whoever has one hears of the errors of
+// the whole host. Needs CAP_NET_RAW when it is opened.
 #pragma once
 
 #include <optional>

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/wire.h"
+#include "net/internet_checksum.h"
 #include "net/socket.h"
 
 namespace turnpike::net {
@@ -18,20 +19,11 @@ namespace {
 constexpr size_t kUdpHeader = 8;
 constexpr int kChecksumOffset = 6;
 
-// RFC 1071's sum over 16-bit words, not folded yet.
-uint64_t sum_words(ByteView bytes, uint64_t sum) {
-  for (size_t i = 0; i + 1 < bytes.size(); i += 2) sum += uint64_t{bytes[i]} << 8 | bytes[i + 1];
-  if (bytes.size() % 2 != 0) sum += uint64_t{bytes.back()} << 8;
-  return sum;
-}
-
 // RFC 768, over the pseudo header and the segment whose checksum field is zero.
 uint16_t udp_checksum(const Ip& from, const Ip& to, ByteView segment) {
   uint64_t sum = sum_words(from.wire_bytes(), 0);
   sum = sum_words(to.wire_bytes(), sum) + IPPROTO_UDP + segment.size();
-  sum = sum_words(segment, sum);
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  const auto folded = static_cast<uint16_t>(~sum);
+  const uint16_t folded = fold_checksum(sum_words(segment, sum));
   return folded == 0 ? uint16_t{0xffff} : folded;
 }
 

@@ -251,8 +251,11 @@ const RelaySockets::Listener* RelaySockets::find_listener(RelayId id) {
 // could not send, lies there.
 void RelaySockets::gather(const Endpoint& local, RelayId id) {
   if (gathering_ == nullptr) return;
-  gathered_[local] = id;
-  static_cast<void>(gathering_->add(local, slots_[local.ip.is_v4() ? 0 : 1]));
+  if (gathering_->add(local, slots_[local.ip.is_v4() ? 0 : 1]) == 0) {
+    gathered_[local] = id;
+  } else {
+    ++not_gathered_;
+  }
 }
 
 void RelaySockets::stop_gathering(const Endpoint& local) {

@@ -52,6 +52,8 @@ class RelaySockets final : public turn::RelayPorts {
 
   // nullptr: closed since, or TCP. The pointer stays good until that relayed address is closed.
   [[nodiscard]] net::UdpSocket* find(turn::RelayId id);
+  // How many relayed addresses so far the kernel did not take into its map.
+  [[nodiscard]] uint64_t not_gathered() const { return not_gathered_; }
   // The relayed address to which a gathered datagram had been sent; not valid: none of ours, any
   // more.
   [[nodiscard]] turn::RelayId find_gathered(const Endpoint& local) const;
@@ -112,6 +114,7 @@ class RelaySockets final : public turn::RelayPorts {
   const net::Gathering* gathering_;
   const std::array<uint32_t, 2> slots_;
   std::unordered_map<Endpoint, turn::RelayId, EndpointHash> gathered_;  // By their local address.
+  uint64_t not_gathered_ = 0;
   const std::function<void(turn::RelayId)> on_readable_;
   std::vector<AddressPorts> pickers_;
   std::vector<Ip> candidates_;  // Kept for its memory.

@@ -40,16 +40,17 @@ void Forwarding::add(const turn::ToOwner& packet) {
   append(letter.bytes, packet.packet);
 }
 
-void Forwarding::post_all() {
+size_t Forwarding::post_all() {
+  size_t lost = 0;
+  const auto post_packets = [&](uint32_t worker, auto& letter) {
+    const size_t count = letter.items.size();
+    if (count > 0 && !post_(worker, std::exchange(letter, {}))) lost += count;
+  };
   for (uint32_t worker = 0; worker < letters_.size(); ++worker) {
-    Letters& letters = letters_[worker];
-    if (!letters.to_links.items.empty()) {
-      static_cast<void>(post_(worker, std::exchange(letters.to_links, {})));
-    }
-    if (!letters.from_links.items.empty()) {
-      static_cast<void>(post_(worker, std::exchange(letters.from_links, {})));
-    }
+    post_packets(worker, letters_[worker].to_links);
+    post_packets(worker, letters_[worker].from_links);
   }
+  return lost;
 }
 
 void Forwarding::post(const turn::RouteHeld& event) {

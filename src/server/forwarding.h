@@ -20,9 +20,9 @@ class Forwarding {
   // Copies packets for post_all().
   void add(const turn::ToClient& packet);
   void add(const turn::ToOwner& packet);
-  // What does not fit into a mailbox is lost, as it would be in a full socket; whoever misses a
-  // note asks again, and a note that stays too long expires.
-  void post_all();
+  // What does not fit into a mailbox is lost, as it would be in a full socket: answers how many
+  // packets. Whoever misses a note asks again, and a note that stays too long expires.
+  size_t post_all();
 
   // Posted at once, and so before the packets that this turn has collected: an answer must not
   // bring its client back sooner than the note about it.

@@ -77,7 +77,8 @@ void add_udp(const MetricsSetup& setup, Page& page) {
       .add({{"scope", "socket"}}, sum_of(workers, &IoCounters::tx_gso_disabled))
       .add({{"scope", "path"}}, sum_of(workers, &IoCounters::tx_gso_path_disabled));
   page.counter("turnpike_icmp_errors_total", "ICMP errors about datagrams that were sent.")
-      .add({}, sum_of(workers, &IoCounters::icmp_errors));
+      .add({}, sum_of(workers, &IoCounters::icmp_errors) +
+                   sum_of(workers, &WorkerStats::gathered_errors));
 }
 
 // What is open: never below zero, for the reason given at live_allocations().
@@ -165,12 +166,17 @@ void add_queues(const MetricsSetup& setup, Page& page) {
       .add({}, sum_of(workers, &WorkerStats::stream_queue_bytes));
   page.counter("turnpike_mail_lost_total", "Messages between threads that found no room, by kind.")
       .add({{"kind", "handover"}}, sum_of(workers, &WorkerStats::handovers_lost))
+      .add({{"kind", "forward"}}, sum_of(workers, &WorkerStats::forwards_lost))
       .add({{"kind", "user_lookup"}}, sum_of(workers, &WorkerStats::questions_lost));
 }
 
 void add_ports(const MetricsSetup& setup, Page& page) {
   page.gauge("turnpike_relay_sockets", "Relayed addresses that are open.")
       .add({}, sum_of(setup.workers, &WorkerStats::relay_sockets));
+  page.counter(
+          "turnpike_relays_not_gathered_total",
+          "Relayed addresses that gather-peers did not reach: their sockets receive themselves.")
+      .add({}, sum_of(setup.workers, &WorkerStats::relays_not_gathered));
   page.gauge("turnpike_relay_ports_limit", "Ports of each relay address.")
       .add({}, setup.limits.ports_per_address);
   if (setup.directory != nullptr) {

@@ -29,7 +29,9 @@ turn::KeyTicket to_ticket(uint64_t number) {
 
 std::string why_not_gathered(const net::SysError& error) {
   return "gather-peers: " + error.to_string() +
-         " (it needs CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW and Linux 5.9)";
+         " (it needs Linux 5.11, CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW and the system call bpf; "
+         "before "
+         "Linux 5.19 CAP_BPF for as long as the server runs)";
 }
 
 bool is_for_clients(const net::InheritedSocket& socket) {
@@ -214,7 +216,11 @@ Result<void, std::string> Supervisor::drop_rights() const {
   if (config_.proc_user.empty()) return {};
   const auto account = find_account(config_.proc_user, config_.proc_group);
   if (!account) return unexpected(account.error());
-  return become(*account);
+  if (auto became = become(*account); !became) return became;
+  const int error = gathering_ ? gathering_->try_map() : 0;
+  if (error == 0) return {};
+  return unexpected(
+      why_not_gathered({.code = error, .what = "change the BPF map as " + account->name}));
 }
 
 void Supervisor::make_auth_service() {

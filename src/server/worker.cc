@@ -116,6 +116,7 @@ void Worker::on_tick() {
   stats_.requests_waiting.set(server_.waiting());
   stats_.stream_queue_bytes.set(streams_.waiting_bytes());
   stats_.relay_sockets.set(relays_.size());
+  stats_.relays_not_gathered.set(relays_.not_gathered());
   if (user_traffic_ == nullptr) return;
   server_.for_each_allocation([this](turn::Allocation& allocation) {
     user_traffic_->book(index_, allocation, now().mono);
@@ -199,6 +200,7 @@ void Worker::on_gathered_error(size_t index) {
     const turn::RelayId relay = relays_.find_gathered(error->source);
     // The ICMP errors of the whole host come here.
     if (!relay.valid()) continue;
+    stats_.gathered_errors.add();
     server_.on_peer_error(now(), relay, error->destination, {error->type, error->code, error->data},
                           outbox_);
     if (outbox_.nearly_full()) flush();
@@ -213,7 +215,7 @@ void Worker::flush() {
     outbox_.clear();
     for (turn::Effect& effect : effects_) carry_out(effect);
     effects_.clear();
-    forwarding_.post_all();
+    stats_.forwards_lost.add(forwarding_.post_all());
     report_peer_errors();
   } while (!outbox_.empty());
 }

@@ -35,13 +35,16 @@ struct WorkerStats {
   metrics::DurationHistogram<kSetupTimes> setup_time;
   turn::Tally<turn::CloseReason, turn::kCloseReasons> closed;
 
-  Counter handovers_lost;  // Datagrams for allocations of another worker, whose mailbox was full.
-  Counter questions_lost;  // For the user store, which does not keep up.
+  Counter handovers_lost;   // Datagrams for allocations of another worker, whose mailbox was full.
+  Counter forwards_lost;    // Packets of clients that moved, whose other worker's mailbox was full.
+  Counter gathered_errors;  // ICMP errors that did not come by the relay socket itself.
+  Counter questions_lost;   // For the user store, which does not keep up.
 
   // As of the last second.
   Gauge requests_waiting;    // For the user store.
   Gauge stream_queue_bytes;  // Written to TCP and TLS clients, not taken by them yet.
   Gauge relay_sockets;
+  Gauge relays_not_gathered;  // So far.
 };
 
 }  // namespace turnpike::server

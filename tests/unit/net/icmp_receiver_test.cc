@@ -1,5 +1,6 @@
 #include "net/icmp_receiver.h"
 
+#include "net/internet_checksum.h"
 #include "unit/net/udp_fixture.h"
 
 namespace turnpike::net {
@@ -27,20 +28,34 @@ QuotedError expected_v4() {
           .data = 1400};
 }
 
+// With the checksum of what begins at `icmp`, where there is room for one.
+Bytes sealed(Bytes bytes, size_t icmp = kIcmpType) {
+  if (bytes.size() < icmp + 4) return bytes;
+  bytes[icmp + 2] = bytes[icmp + 3] = 0;
+  const uint16_t sum = internet_checksum(ByteView(bytes).subspan(icmp));
+  bytes[icmp + 2] = static_cast<uint8_t>(sum >> 8);
+  bytes[icmp + 3] = static_cast<uint8_t>(sum);
+  return bytes;
+}
+
+std::optional<QuotedError> parse_v4(const Bytes& bytes) {
+  return parse_icmp_error(sealed(bytes), IpFamily::v4);
+}
+
 Bytes with(Bytes bytes, size_t at, uint8_t value) {
   bytes[at] = value;
   return bytes;
 }
 
 TEST(IcmpReceiver, TellsWhoseDatagramItWas) {
-  EXPECT_EQ(parse_icmp_error(kV4, IpFamily::v4), expected_v4());
+  EXPECT_EQ(parse_v4(kV4), expected_v4());
 }
 
 TEST(IcmpReceiver, TellsNoMtuOfOtherErrors) {
   QuotedError expected = expected_v4();
   expected.code = 3;
   expected.data = 0;
-  EXPECT_EQ(parse_icmp_error(with(kV4, kIcmpType + 1, 3), IpFamily::v4), expected);
+  EXPECT_EQ(parse_v4(with(kV4, kIcmpType + 1, 3)), expected);
 }
 
 TEST(IcmpReceiver, StepsOverOptionsOfBothHeaders) {
@@ -49,28 +64,33 @@ TEST(IcmpReceiver, StepsOverOptionsOfBothHeaders) {
   bytes[kQuoted] = 0x46;
   bytes.insert(bytes.begin() + 20, 8, 1);
   bytes[0] = 0x47;
-  EXPECT_EQ(parse_icmp_error(bytes, IpFamily::v4), expected_v4());
+  EXPECT_EQ(parse_icmp_error(sealed(bytes, kIcmpType + 8), IpFamily::v4), expected_v4());
 }
 
 TEST(IcmpReceiver, TakesErrorsAboutUdpOnly) {
   for (const uint8_t type : Bytes{0, 5, 8, 12}) {
-    EXPECT_FALSE(parse_icmp_error(with(kV4, kIcmpType, type), IpFamily::v4)) << int{type};
+    EXPECT_FALSE(parse_v4(with(kV4, kIcmpType, type))) << int{type};
   }
-  EXPECT_FALSE(parse_icmp_error(with(kV4, kQuotedProtocol, 6), IpFamily::v4)) << "TCP";
-  EXPECT_FALSE(parse_icmp_error(with(kV4, 9, 17), IpFamily::v4)) << "not ICMP";
-  EXPECT_FALSE(parse_icmp_error(with(kV4, 0, 0x65), IpFamily::v4)) << "not IPv4";
-  EXPECT_FALSE(parse_icmp_error(with(kV4, kQuoted, 0x44), IpFamily::v4)) << "a header too short";
-  EXPECT_FALSE(parse_icmp_error(with(kV4, kQuotedFragment + 1, 1), IpFamily::v4))
-      << "a later fragment has no ports";
+  EXPECT_FALSE(parse_v4(with(kV4, kQuotedProtocol, 6))) << "TCP";
+  EXPECT_FALSE(parse_v4(with(kV4, 9, 17))) << "not ICMP";
+  EXPECT_FALSE(parse_v4(with(kV4, 0, 0x65))) << "not IPv4";
+  EXPECT_FALSE(parse_v4(with(kV4, kQuoted, 0x44))) << "a header too short";
+  EXPECT_FALSE(parse_v4(with(kV4, kQuotedFragment + 1, 1))) << "a later fragment has no ports";
 }
 
 TEST(IcmpReceiver, ReadsNothingThatIsNotThere) {
   // Of the quoted UDP header the ports are enough.
   const size_t enough = kV4.size() - 4;
   for (size_t size = 0; size <= kV4.size(); ++size) {
-    const bool found = parse_icmp_error(ByteView(kV4).first(size), IpFamily::v4).has_value();
-    EXPECT_EQ(found, size >= enough) << size;
+    const Bytes cut(kV4.begin(), kV4.begin() + static_cast<std::ptrdiff_t>(size));
+    EXPECT_EQ(parse_v4(cut).has_value(), size >= enough) << size;
   }
+}
+
+TEST(IcmpReceiver, TakesNothingThatTheKernelWouldNotTake) {
+  EXPECT_FALSE(parse_icmp_error(with(sealed(kV4), kIcmpType + 2, 0), IpFamily::v4))
+      << "a wrong checksum";
+  EXPECT_FALSE(parse_v4(with(kV4, 19, 255))) << "to others than the datagram was from";
 }
 
 Bytes packet_too_big(bool fragmented) {
@@ -98,9 +118,21 @@ TEST(IcmpReceiver, ReadsTheSixthVersionToo) {
   Bytes later = packet_too_big(true);
   later[8 + 40 + 3] = 9;
   EXPECT_FALSE(parse_icmp_error(later, IpFamily::v6));
+  Bytes not_v6 = packet_too_big(false);
+  not_v6[8] = 0x40;
+  EXPECT_FALSE(parse_icmp_error(not_v6, IpFamily::v6));
   Bytes neighbour = packet_too_big(false);
   neighbour[0] = 135;
   EXPECT_FALSE(parse_icmp_error(neighbour, IpFamily::v6));
+}
+
+TEST(IcmpReceiver, OfTheSixthVersionSaysNothingAboutIpv4) {
+  const Ip mapped = Ip::v4(0xc0000201);
+  for (const std::ptrdiff_t address : {8 + 8, 8 + 24}) {
+    Bytes bytes = packet_too_big(false);
+    std::copy(mapped.bytes().begin(), mapped.bytes().end(), bytes.begin() + address);
+    EXPECT_FALSE(parse_icmp_error(bytes, IpFamily::v6)) << address;
+  }
 }
 
 class IcmpReceiverTest : public testing::UdpFamilyTest {};

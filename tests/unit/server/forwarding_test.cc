@@ -24,9 +24,10 @@ class ForwardingTest : public ::testing::Test {
   }
 
   std::vector<Posted> posted_;
+  bool has_room_ = true;
   Forwarding forwarding_{2, [this](uint32_t worker, WorkerMessage&& message) {
-                           posted_.push_back({worker, std::move(message)});
-                           return true;
+                           if (has_room_) posted_.push_back({worker, std::move(message)});
+                           return has_room_;
                          }};
 };
 
@@ -51,6 +52,21 @@ TEST_F(ForwardingTest, BringsPacketsToTheWorkerThatHasTheLink) {
   EXPECT_EQ(packets, (std::vector<Bytes>{{1, 2, 3, 4, 5}, {1, 2}}));
   forwarding_.post_all();
   EXPECT_EQ(posted_.size(), 1U);
+}
+
+TEST_F(ForwardingTest, TellsHowManyPacketsAFullMailboxCost) {
+  const Bytes bytes = {1};
+  const auto add_three = [&] {
+    for (uint32_t worker : {0U, 0U, 1U}) {
+      forwarding_.add(turn::ToOwner{worker, route(kHere), bytes});
+    }
+  };
+  add_three();
+  EXPECT_EQ(forwarding_.post_all(), 0U);
+  add_three();
+  has_room_ = false;
+  EXPECT_EQ(forwarding_.post_all(), 3U);
+  EXPECT_EQ(forwarding_.post_all(), 0U) << "they are not kept";
 }
 
 TEST_F(ForwardingTest, BringsPacketsToTheWorkerThatHoldsTheAllocation) {
