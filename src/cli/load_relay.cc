@@ -79,7 +79,7 @@ void RelayLoad::greet_floor(SeatId id) {
 
 void RelayLoad::on_bare(SeatId id, ByteView bytes) {
   if (clients_[id].state == State::asking && is_floor_answer(bytes)) return on_ready(id);
-  on_client_data(id, bytes);
+  on_client_data(id, bytes, true);
 }
 
 void RelayLoad::on_allocated(SeatId id) {
@@ -133,7 +133,7 @@ void RelayLoad::on_broken(SeatId id) {
 
 void RelayLoad::on_event(SeatId id, const client::Event& event) {
   if (const auto* data = std::get_if<client::PeerDataView>(&event)) {
-    on_client_data(id, data->payload);
+    on_client_data(id, data->payload, data->peer == partner_of(id));
   } else if (std::holds_alternative<client::Allocated>(event)) {
     on_allocated(id);
   } else if (std::holds_alternative<client::ChannelBound>(event) ||
@@ -155,13 +155,24 @@ void RelayLoad::count_latency(const LoadHeader& header) {
   stats_.latency.add(engine_.now().time_since_epoch() - Duration(header.sent));
 }
 
+// Ports of a busy host are used again: what another program still sends to one of ours is none of
+// the server's doing. Its address may be translated on the way, its port tells enough.
+bool RelayLoad::came_through_server(const Endpoint& source) {
+  if (options_.carry == Carry::bare) return true;
+  for (SeatId id = 0; id < engine_.seats(); ++id) {
+    const TurnSession& session = engine_.session(id);
+    if (session.allocated() && session.relayed().port == source.port) return true;
+  }
+  return false;
+}
+
 void RelayLoad::on_peer(size_t peer, const net::RxDatagram& datagram) {
   LoadHeader header;
   const LoadVerdict verdict = read_load_payload(datagram.bytes, part_.run, header);
   if (verdict == LoadVerdict::foreign) return;
   if (verdict == LoadVerdict::damaged || header.client >= clients_.size() ||
       peer_of(header.client) != peer) {
-    ++stats_.to_peer.damaged;
+    if (came_through_server(datagram.source)) ++stats_.to_peer.damaged;
     return;
   }
   const Sequence::Kind kind = clients_[header.client].at_peer.see(header.number);
@@ -174,12 +185,12 @@ void RelayLoad::on_peer(size_t peer, const net::RxDatagram& datagram) {
   ++stats_.to_client.sent;
 }
 
-void RelayLoad::on_client_data(SeatId id, ByteView payload) {
+void RelayLoad::on_client_data(SeatId id, ByteView payload, bool from_partner) {
   LoadHeader header;
   const LoadVerdict verdict = read_load_payload(payload, part_.run, header);
   if (verdict == LoadVerdict::foreign) return;
   if (verdict == LoadVerdict::damaged || header.client != source_for(id)) {
-    ++stats_.to_client.damaged;
+    if (from_partner) ++stats_.to_client.damaged;
     return;
   }
   const Sequence::Kind kind = clients_[id].at_client.see(header.number);
@@ -244,13 +255,16 @@ void RelayLoad::send_one(SeatId id) {
   ++(options_.partner == Partner::client ? stats_.to_client : stats_.to_peer).sent;
 }
 
+Endpoint RelayLoad::partner_of(SeatId id) {
+  return options_.partner == Partner::client ? engine_.session(source_for(id)).relayed()
+                                             : engine_.peer_address(peer_of(id));
+}
+
 void RelayLoad::send_from_client(SeatId id, const LoadHeader& header) {
   if (options_.carry == Carry::indication) {
     const ByteSpan payload = engine_.packet(options_.size);
     write_load_payload(header, payload);
-    const Endpoint peer = options_.partner == Partner::client
-                              ? engine_.session(source_for(id)).relayed()
-                              : engine_.peer_address(peer_of(id));
+    const Endpoint peer = partner_of(id);
     engine_.call(id, [&](TurnSession& session, Instant, client::Output& out) {
       session.send_indication(peer, payload, client::Fragmentation::allowed, out);
     });

@@ -44,6 +44,8 @@ class RelayLoad final : public LoadWork {
   [[nodiscard]] SeatId source_for(SeatId id) const {
     return options_.partner == Partner::client ? id ^ 1U : id;
   }
+  // To whom it sends.
+  Endpoint partner_of(SeatId id);
   void start(SeatId id);
   void give_up(SeatId id, const client::RequestFailed& failure);
   void greet_floor(SeatId id);
@@ -55,7 +57,9 @@ class RelayLoad final : public LoadWork {
   void on_broken(SeatId id);
   void on_event(SeatId id, const client::Event& event);
   void on_peer(size_t peer, const net::RxDatagram& datagram);
-  void on_client_data(SeatId id, ByteView payload);
+  // `from_partner`: nobody else could have made the server bring it.
+  void on_client_data(SeatId id, ByteView payload, bool from_partner);
+  bool came_through_server(const Endpoint& source);
   void count_latency(const LoadHeader& header);
 
   void send_due();

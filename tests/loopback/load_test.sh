@@ -5,9 +5,10 @@
 load() { timeout 60 "$TURNPIKE" load --host 127.0.0.1 --port "$SERVER_PORT" --user user --password password "$@"; }
 
 echoed() {  # TRANSPORT
-  load --transport "$1" --shape flood --direction echo --rate 200 --size 1000 --clients 5 --duration 1 --json > "$WORK/$1.json" ||
-    return 1
+  load --transport "$1" --shape flood --direction echo --rate 200 --size 1000 --clients 5 --duration 1 --json > "$WORK/$1.json"
+  local status=$?
   cat "$WORK/$1.json"
+  [ $status -eq 0 ] || return 1
   /usr/bin/python3 - "$WORK/$1.json" << 'END'
 import json, sys
 with open(sys.argv[1], encoding="ascii") as file:
@@ -15,6 +16,41 @@ with open(sys.argv[1], encoding="ascii") as file:
 for way in (found["to_peers"], found["to_clients"]):
     assert way["damaged"] == 0 and way["sent"] > 100 and way["received"] == way["sent"], way
 END
+}
+
+# To every UDP port of the load and of the server, as what other programs still send to a port that was theirs.
+pestered() {
+  local load_pid
+  load --shape flood --direction echo --rate 200 --size 300 --clients 5 --duration 2 --json > "$WORK/pestered.json" &
+  load_pid=$!
+  /usr/bin/python3 - "$load_pid" "$SERVER_PID" << 'END'
+import os, socket, sys, time
+def ports(pid):
+    inodes = set()
+    for fd in os.listdir("/proc/%s/fd" % pid):
+        target = os.readlink("/proc/%s/fd/%s" % (pid, fd))
+        inodes.add(target[8:-1] if target.startswith("socket:[") else None)
+    with open("/proc/net/udp", encoding="ascii") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return {int(row[1].split(":")[1], 16) for row in rows if row[9] in inodes}
+def family(pid):
+    with open("/proc/%s/task/%s/children" % (pid, pid), encoding="ascii") as file:
+        return [pid] + [one for child in file.read().split() for one in family(child)]
+pestered, junk = set(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+deadline = time.monotonic() + 2
+while time.monotonic() < deadline:
+    for pid in [sys.argv[2]] + family(sys.argv[1]):
+        for port in ports(pid):
+            junk.sendto(b"not of this run", ("127.0.0.1", port))
+            pestered.add(port)
+    time.sleep(0.1)
+assert len(pestered) > 6, pestered
+END
+  local sent=$?
+  wait "$load_pid"
+  local status=$?
+  cat "$WORK/pestered.json"
+  [ $sent -eq 0 ] && [ $status -eq 0 ] && grep -q '"damaged": *0' "$WORK/pestered.json"
 }
 
 churned() {  # TRANSPORT
@@ -58,6 +94,7 @@ for transport in udp tcp tls dtls; do
   run_case "load echoes over $transport" echoed "$transport"
   run_case "load churns over $transport" churned "$transport"
 done
+run_case "what is not of this run is no damage" pestered
 run_case "a server that nobody vouches for is not used with --verify" distrusted
 run_case "connections that break are counted" lost_connections
 for transport in udp tcp tls; do
