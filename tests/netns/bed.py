@@ -286,14 +286,17 @@ class Bed:
         return "h0" if self.double else "g0"
 
     def flush(self):
-        """The router forgets everything, as after a reboot. The connections last: one that began in between would take the
-        mapping that is still there, and keep it."""
+        """The router forgets everything, as after a reboot. Nothing passes meanwhile: a packet of an old connection would be
+        noted as its mapping, and the next connection would take that."""
         for role in [space for space in self.spaces if space[0] in "gh"]:
+            self.exec(role, "nft", "add table ip reboot; add chain ip reboot nothing { type filter hook prerouting priority -400; "
+                      "policy drop; }")
             for proto in ("udp", "tcp"):
                 for what in ("map ip nat inside_", "map ip nat outside_", "set ip nat heard_"):
                     kind, rest = what.split(" ", 1)
                     run("ip", "netns", "exec", self.space(role), "nft", "flush", kind, *(rest + proto).split(), check=False)
             self.exec(role, "conntrack", "-F", check=False)
+            self.exec(role, "nft", "delete table ip reboot")
 
     def new_ip(self, ip="203.0.113.5"):
         """Another public address, and nothing remembered."""
