@@ -58,6 +58,7 @@ TEST(SlotPool, NobodyGetsWhatIsTaken) {
 TEST(SlotPool, ServesSeveralThreads) {
   SlotPool pool(400);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&pool] {
       for (int round = 0; round < 200; ++round) {
