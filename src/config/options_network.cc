@@ -190,9 +190,9 @@ constexpr Option kListeners[] = {
      .origin = Origin::ours,
      .default_text = "off",
      .help = "Datagrams from peers come to one socket of each worker instead of one of each "
-             "allocation (a BPF program, SK_LOOKUP): a little less CPU time where many peers send "
-             "at once. That socket's buffer is then shared by all. Needs CAP_BPF, CAP_NET_ADMIN "
-             "and CAP_NET_RAW at the start.",
+             "allocation (a BPF program, SK_LOOKUP), and its buffer is shared by all. On loopback "
+             "that saves no CPU time; measure it where the server runs. Needs CAP_BPF, "
+             "CAP_NET_ADMIN and CAP_NET_RAW at the start, CAP_BPF always before Linux 5.19.",
      .apply = set_flag<&Config::gather_peers>},
 };
 

@@ -53,7 +53,7 @@ RelaySockets::RelaySockets(const RelaySettings& settings,
       reservations_(shared.reservations),
       gathering_(shared.gathering),
       slots_(shared.slots),
-      gathered_(0, EndpointHash{random_.hash_key()}),
+      hash_{random_.hash_key()},
       on_readable_(std::move(on_readable)) {}
 
 Result<OpenedPorts, OpenError> RelaySockets::open(const turn::OpenRequest& request) {
@@ -252,19 +252,24 @@ const RelaySockets::Listener* RelaySockets::find_listener(RelayId id) {
 void RelaySockets::gather(const Endpoint& local, RelayId id) {
   if (gathering_ == nullptr) return;
   if (gathering_->add(local, slots_[local.ip.is_v4() ? 0 : 1]) == 0) {
-    gathered_[local] = id;
+    gathered_.insert(hash_(local), {.index = id.index, .generation = id.generation});
   } else {
     ++not_gathered_;
   }
 }
 
-void RelaySockets::stop_gathering(const Endpoint& local) {
-  if (gathering_ != nullptr && gathered_.erase(local) > 0) gathering_->remove(local);
+void RelaySockets::stop_gathering(const Endpoint& local, RelayId id) {
+  const bool was_gathered =
+      gathered_.erase(hash_(local), {.index = id.index, .generation = id.generation});
+  if (was_gathered) gathering_->remove(local);
 }
 
-RelayId RelaySockets::find_gathered(const Endpoint& local) const {
-  const auto found = gathered_.find(local);
-  return found == gathered_.end() ? RelayId() : found->second;
+RelayId RelaySockets::find_gathered(const Endpoint& local) {
+  const Entry* found = gathered_.find(hash_(local), [&](SlabHandle handle) -> const Entry* {
+    const Entry* entry = entries_.find(handle);
+    return entry->relay.socket.local() == local ? entry : nullptr;
+  });
+  return found == nullptr ? RelayId() : relay_of(found->relay.socket.tag);
 }
 
 void RelaySockets::pause_listener(RelayId id) {
@@ -290,7 +295,7 @@ void RelaySockets::close(RelayId id) {
   if (entry == nullptr) return;
   const bool is_tcp = static_cast<bool>(entry->listener.fd);
   const Endpoint local = is_tcp ? entry->listener.local : entry->relay.socket.local();
-  if (!is_tcp) stop_gathering(local);
+  if (!is_tcp) stop_gathering(local, id);
   entries_.erase(handle);
   picker_of(local.ip, is_tcp ? RelayTransport::tcp : RelayTransport::udp).freed(local.port);
 }
@@ -300,7 +305,7 @@ void RelaySockets::park(RelayLease lease, turn::ReservationToken token, Instant 
   Entry* entry = entries_.find(handle);
   if (entry == nullptr) return;
   RelaySocket relay = std::move(entry->relay);
-  stop_gathering(relay.socket.local());
+  stop_gathering(relay.socket.local(), lease.id());
   entry->watch.reset();
   entries_.erase(handle);
   reservations_.put(token, std::move(relay), deadline);

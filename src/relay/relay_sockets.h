@@ -4,10 +4,10 @@
 #include <array>
 #include <functional>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "base/five_tuple.h"
+#include "base/handle_index.h"
 #include "base/random.h"
 #include "base/slab.h"
 #include "net/event_loop.h"
@@ -56,7 +56,7 @@ class RelaySockets final : public turn::RelayPorts {
   [[nodiscard]] uint64_t not_gathered() const { return not_gathered_; }
   // The relayed address to which a gathered datagram had been sent; not valid: none of ours, any
   // more.
-  [[nodiscard]] turn::RelayId find_gathered(const Endpoint& local) const;
+  [[nodiscard]] turn::RelayId find_gathered(const Endpoint& local);
   // The same for what listens at a TCP address.
   struct Listener {
     net::Fd fd;
@@ -96,7 +96,7 @@ class RelaySockets final : public turn::RelayPorts {
 
   void close(turn::RelayId id) override;
   void gather(const Endpoint& local, turn::RelayId id);
-  void stop_gathering(const Endpoint& local);
+  void stop_gathering(const Endpoint& local, turn::RelayId id);
   Result<Sockets, AddressError> bind_on(const Ip& ip, turn::PortNeed need);
   Result<net::UdpSocket, AddressError> make_socket(IpFamily family) const;
   Result<Listener, AddressError> listen_on(const Ip& ip);
@@ -113,7 +113,8 @@ class RelaySockets final : public turn::RelayPorts {
   Reservations& reservations_;
   const net::Gathering* gathering_;
   const std::array<uint32_t, 2> slots_;
-  std::unordered_map<Endpoint, turn::RelayId, EndpointHash> gathered_;  // By their local address.
+  const EndpointHash hash_;
+  HandleIndex gathered_;  // Of entries_, by their local address.
   uint64_t not_gathered_ = 0;
   const std::function<void(turn::RelayId)> on_readable_;
   std::vector<AddressPorts> pickers_;
